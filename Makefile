@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# tinyvmm's build. `make` alone lists the goals. Objects go to build/; nothing is written beside a source file.
+#
+#   make tinyvmm                     the program, build/<arch>/tinyvmm
+#   make CC=clang tinyvmm            with another compiler
+#   make SAN=address,undefined check-unit
+#
+# The parts that test and measure have fragments of their own, included at the end.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+HOST_ARCH := $(shell uname -m)
+ARCH ?= $(HOST_ARCH)
+VERSION := 0.1.0
+
+ifneq ($(ARCH),$(HOST_ARCH))
+CROSS ?= $(ARCH)-linux-gnu-
+ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+endif
+endif
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+STRIP ?= $(CROSS)strip
+PKG_CONFIG ?= $(CROSS)pkg-config
+
+comma := ,
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+SAN ?=
+BUILD := build/$(ARCH)$(if $(findstring clang,$(CC)),-clang)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# --- flags -------------------------------------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
+	-Wno-sign-conversion
+HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2
+OPTIMIZE ?= -O2 -g
+# Sections of their own, so that the linker can drop what nothing calls: the program has a size budget.
+SIZE := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fvisibility=hidden
+
+ifneq ($(SAN),)
+# fortified calls hide errors from the sanitizers
+HARDENING := -fPIE
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer
+SIZE :=
+SAN_FLAGS := -fsanitize=$(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined)
+endif
+
+CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"'
+CFLAGS ?=
+ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(OPTIMIZE) $(HARDENING) $(SIZE) $(SAN_FLAGS) $(CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
+# Libraries that only some runs need are loaded by those runs (vmm/util/lib.h): here only their headers count.
+LIBS := -l:liburing.a -lpthread
+
+# libslirp's header includes glib's.
+$(BUILD)/devices/net/%.o $(BUILD)/tests/unit/devices/net/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)
+
+# --- the program ---------------------------------------------------------------------------------------------------------------
+
+SOURCES := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/util/*.c vmm/core/*.c devices/*.c devices/*/*.c arch/*.c arch/$(ARCH)/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+
+.PHONY: tinyvmm
+tinyvmm: $(BUILD)/tinyvmm ## build the program
+
+$(BUILD)/tinyvmm: $(BUILD)/vmm/main.o $(BUILD)/libtinyvmm.a
+	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/libtinyvmm.a: $(OBJECTS)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
+
+# --- the rest --------------------------------------------------------------------------------------------------------------------
+
+include guest/guest.mk
+include tests/tests.mk
+include $(wildcard docs/docs.mk bench/bench.mk)
+
+.PHONY: clean help
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@echo "tinyvmm $(VERSION). Goals:"
+	@sed -n 's/^\([a-zA-Z][a-zA-Z0-9_.-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sort -u | awk -F'\t' '{ printf "%-22s %s\n", $$1, $$2 }'

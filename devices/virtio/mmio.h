@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * virtio over MMIO, version 2: virtio 1.2, section 4.2.
+ *
+ * The registers that the driver reads live in a page of their own, kept up to date at every change. Where KVM can show read-only memory
+ * to a guest (KVM_CAP_READONLY_MEM), that page is put into the guest's address space: reading a register, InterruptStatus
+ * above all, then takes no exit. Where it can't, the read handler copies from the same page. Either way the page is the one truth for reads.
+ *
+ * Writes are exits, all but two: QueueNotify is an ioeventfd per queue, watched on the device's loop; and InterruptACK may be one
+ * (`ack_fd`), since nothing depends on it while InterruptStatus keeps its used-buffer bit set: the guest asks only after an
+ * interrupt, and then always finds work or an empty ring. A configuration change sets its bit until the next acknowledgement.
+ */
+#ifndef DEVICES_VIRTIO_MMIO_H
+#define DEVICES_VIRTIO_MMIO_H
+
+#include <stddef.h>
+
+#include "devices/virtio/virtio.h"
+
+/* What a device takes of the guest's address space: a host page of any size has room for its registers. */
+#define VIRTIO_MMIO_BYTES 0x1000
+#define VIRTIO_MMIO_QUEUE_NOTIFY 0x50
+#define VIRTIO_MMIO_INTERRUPT_ACK 0x64
+
+struct virtio_mmio {
+	struct virtio_transport transport;
+	struct virtio_dev *dev;
+	struct irq *irq;
+	uint8_t *page;	      /* what the driver reads: page_bytes of anonymous memory, page-aligned */
+	size_t page_bytes;
+	int notify_fd[VIRTIO_QUEUES_MAX]; /* eventfds, for KVM_IOEVENTFD at QUEUE_NOTIFY with the queue's number as data */
+	int ack_fd;	      /* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, any data; -1 until virtio_mmio_use_ack_fd() */
+	/* The rest is mmio.c's own. */
+	struct loop_watch notify_watch[VIRTIO_QUEUES_MAX];
+	struct virtio_mmio_kick {
+		struct virtio_mmio *mmio;
+		unsigned queue;
+	} kick[VIRTIO_QUEUES_MAX];
+	struct loop_watch ack_watch;
+	uint32_t device_features_sel, driver_features_sel, queue_sel;
+	uint32_t status, interrupt_status, config_generation;
+};
+
+/*
+ * Takes a filled-in device. `irq` is raised for it and lives longer than the transport. The notification eventfds are made and watched on dev->loop at once,
+ * so this is called before that loop runs. Initialises dev->lock.
+ */
+int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq);
+
+/* The caller is going to swallow InterruptACK with an ioeventfd: makes ack_fd. Before the first access. */
+int virtio_mmio_use_ack_fd(struct virtio_mmio *mmio);
+
+/* Stops the device and releases what init made; accepts a zeroed or half-built object. */
+void virtio_mmio_release(struct virtio_mmio *mmio);
+
+/* A machine reset: as if the driver had written 0 to Status. Takes the device's lock itself. */
+void virtio_mmio_reset(struct virtio_mmio *mmio);
+
+/* For struct bus_range, with `dev` the struct virtio_mmio and `lock` its device's. */
+void virtio_mmio_read(void *mmio, uint64_t offset, void *data, unsigned len);
+void virtio_mmio_write(void *mmio, uint64_t offset, const void *data, unsigned len);
+
+#endif

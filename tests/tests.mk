@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests. tests/unit mirrors the source tree: tests/unit/vmm/core/test_mem.c tests vmm/core/mem.c, one cmocka binary each.
+
+UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
+UNIT_SOURCES := $(filter-out $(foreach a,$(filter-out $(ARCH),x86_64 aarch64),tests/unit/arch/$(a)/%),$(UNIT_SOURCES))
+UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
+FAKES := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/fakes/*.c))
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FAKES) $(BUILD)/libtinyvmm.a
+	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(FAKES) $(BUILD)/libtinyvmm.a $(LIBS) -lcmocka
+.PRECIOUS: $(BUILD)/%.o
+
+.PHONY: unit-tests check-unit
+unit-tests: $(UNIT_TESTS)
+check-unit: unit-tests ## unit tests (SAN=address,undefined or SAN=thread for sanitizers)
+	@failed=0; for t in $(UNIT_TESTS); do $$t >$$t.log 2>&1 || { failed=1; echo "FAILED: $$t"; cat $$t.log; }; done; \
+	cat $(UNIT_TESTS:%=%.log) | grep -c '\[       OK \]' | sed 's/$$/ unit tests passed/'; exit $$failed
+
+# Fuzz targets: tests/fuzz/fuzz_NAME.c, libFuzzer with address and undefined-behaviour sanitizers, seeds in tests/fuzz/seeds/NAME/.
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_TARGETS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
+FUZZ_SECONDS ?= 20
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FAKES) $(BUILD)/libtinyvmm.a
+	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(FAKES) $(BUILD)/libtinyvmm.a $(LIBS)
+
+.PHONY: fuzz-targets fuzz-smoke fuzz
+fuzz-targets: $(FUZZ_TARGETS)
+fuzz-smoke: ## each fuzz target for FUZZ_SECONDS (20), two at a time
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined fuzz-targets
+	@tests/fuzz/run.sh build/$(ARCH)-clang-fuzzer-no-link-address-undefined/tests/fuzz $(FUZZ_SECONDS)
+fuzz: ## each fuzz target for ten minutes
+	@$(MAKE) --no-print-directory fuzz-smoke FUZZ_SECONDS=600

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A machine as the user asked for it: what the command line is parsed into (cli.c), checked as a whole (config.c), and built from
+ * (machine.c). Plain data; strings point into argv or into memory that lives as long as the program.
+ */
+#ifndef VMM_CONFIG_H
+#define VMM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/block/block.h"
+#include "devices/net/netdev.h"
+
+#define CONFIG_DISKS_MAX 16
+#define CONFIG_NETS_MAX 8
+#define CONFIG_CPUS_MAX 254
+
+enum config_console { CONSOLE_AUTO, CONSOLE_HVC, CONSOLE_SERIAL };
+enum config_sandbox { SANDBOX_ON, SANDBOX_LOG, SANDBOX_OFF };
+
+struct config_disk {
+	struct block_config block;
+	const char *serial; /* NULL: none */
+};
+
+struct config_net {
+	struct netdev_config netdev;
+	bool has_mac;
+	uint8_t mac[6];
+	const char *address, *gateway, *dns; /* ip=ADDR/PREFIX, gw=, dns=: what -- COMMAND finds set up; NULL: the user network's own, or nothing for tap */
+};
+
+struct config {
+	const char *kernel_path;
+	const char *initrd_path;  /* NULL: our own */
+	const char *modules_dir;
+	const char *append;	  /* NULL: nothing */
+	const char *root;	  /* --root: "/dev/vda2"; NULL: found */
+	const char *init;	  /* --init: NULL for /sbin/init */
+	const char *name;	  /* never NULL once parsed: "tinyvmm" */
+	const char *console_log;  /* NULL: none kept */
+	char **command;		  /* NULL: boot /sbin/init */
+	char **env;		  /* --env KEY=VALUE, NULL-terminated; may be NULL */
+	unsigned cpus;
+	uint64_t memory_bytes;
+	unsigned timeout_s;	  /* 0: none */
+	unsigned disk_count, net_count;
+	struct config_disk disk[CONFIG_DISKS_MAX];
+	struct config_net net[CONFIG_NETS_MAX];
+	bool rng;
+	enum config_console console;
+	enum config_sandbox sandbox;
+	bool no_reboot;
+	bool dry_run;
+	bool unpack_in_guest, no_cache;
+};
+
+/* tinyvmm's own exit statuses, in the manual and in --help. The command's own status passes through otherwise. */
+enum exit_status {
+	EXIT_GUEST_OFF = 0,   /* powered off */
+	EXIT_USAGE = 2,	      /* the command line or a file it names is at fault */
+	EXIT_PANIC = 120,     /* the guest's kernel panicked or never came up */
+	EXIT_REBOOT = 121,    /* the guest rebooted under --no-reboot */
+	EXIT_HOST = 122,      /* the host refused: no KVM, no memory, no permission */
+	EXIT_GUEST_FAULT = 123, /* the machine stopped in a way no guest should: KVM internal error, our own failure */
+	EXIT_TIMEOUT = 124,   /* --timeout, as timeout(1) */
+	EXIT_QUIT = 125,      /* Ctrl-A x, or a signal asked tinyvmm to end */
+	EXIT_NOT_EXECUTABLE = 126, /* -- COMMAND can't be executed */
+	EXIT_NOT_FOUND = 127, /* -- COMMAND not found */
+};
+
+#endif

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Thin wrappers of the KVM ioctls (Documentation/virt/kvm/api.rst). Each returns 0, or what it says, or a negative errno; none logs but kvm_open().
+ */
+#ifndef VMM_CORE_KVM_H
+#define VMM_CORE_KVM_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/core/mem.h"
+
+struct kvm {
+	int fd;	      /* /dev/kvm */
+	int vm_fd;
+	unsigned next_slot;
+};
+
+/* Opens /dev/kvm and makes a VM of the given type (0 unless an architecture says otherwise). Logs what is wrong and what to do about it. */
+int kvm_open(struct kvm *kvm);
+int kvm_create_vm(struct kvm *kvm, unsigned long type);
+void kvm_release(struct kvm *kvm);
+
+/* A capability's value, 0 when absent. Asked of the VM once there is one. */
+int kvm_capability(const struct kvm *kvm, unsigned capability);
+int kvm_enable(const struct kvm *kvm, unsigned capability, uint64_t arg0);
+
+int kvm_add_memory(struct kvm *kvm, gpa_t gpa, void *host, uint64_t size_bytes, bool read_only);
+/* Raises `gsi` each time `fd` (an eventfd) is written. */
+int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi);
+
+/*
+ * Writes of `len` bytes at `addr` signal `fd` and never leave the kernel; only those of `value`, unless any_value.
+ */
+struct kvm_notify {
+	uint64_t addr;
+	unsigned len;
+	bool pio;
+	bool any_value;
+	uint64_t value;
+	int fd;
+};
+int kvm_ioeventfd(const struct kvm *kvm, const struct kvm_notify *notify);
+
+#endif

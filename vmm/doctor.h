@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `tinyvmm check`: what this host gives a virtual machine, and what to do about what it does not. */
+#ifndef VMM_DOCTOR_H
+#define VMM_DOCTOR_H
+
+/* Prints the report on standard output; an exit status: 0 when a stock guest can run, EXIT_HOST otherwise. */
+int doctor_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Kernel files: recognised, unpacked on the host, described. Every byte of them is hostile.
+ *
+ * bzImage (x86/boot.rst), ELF (with or without a PVH note), arm64 Image (arm64/booting.rst), EFI zboot, and gzip of any of these. A compressed payload is unpacked to a cache
+ * file, $XDG_CACHE_HOME/tinyvmm/kernel/<SHA-256 of the kernel file>, and the kernel proper is started directly.
+ */
+#ifndef VMM_KERNEL_H
+#define VMM_KERNEL_H
+
+#include "arch/image.h"
+
+struct kernel_options {
+	const char *path;
+	uint16_t machine;     /* EM_X86_64 or EM_AARCH64: anything else in the file is refused by name */
+	bool unpack_in_guest; /* start a bzImage at its own 64-bit entry, not at the kernel in its payload */
+	bool no_cache;	      /* unpack to a memfd, read and write no cache */
+};
+
+/*
+ * Fills *image; its fd is the caller's, until kernel_close(). A payload that can't be unpacked here falls back to the guest's own decompressor, with a
+ * line at log level info. Every failure is logged with the path, the reason and the way out: no such file, not a kernel (what it looks like instead), truncated (by how
+ * much), for another architecture. -ENOENT, -EACCES, -ENOEXEC, ...
+ *
+ * Unpacking happens in a worker (util/process.h): no decompressor is ever loaded into the calling process. One thread only.
+ */
+int kernel_open(struct kernel_image *image, const struct kernel_options *options);
+void kernel_close(struct kernel_image *image);
+
+#endif

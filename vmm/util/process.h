@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A worker: a forked child that does one job and ends.
+ *
+ * What needs big libraries or a lot of memory once (unpacking a kernel, reading a module index, compiling system-call filters) is
+ * done in a worker, so that the machine's own process never carries it, and hostile bytes are parsed where nothing is held yet.
+ * The worker hands over its results through descriptors and shared memory that the parent made before. Call it while the process
+ * has one thread.
+ */
+#ifndef VMM_UTIL_PROCESS_H
+#define VMM_UTIL_PROCESS_H
+
+#include <stddef.h>
+
+/* Runs job(arg) in a child and waits. Returns what job returned (0 or a negative errno); -ECHILD, logged, if a signal ended it. */
+int worker_run(const char *name, int (*job)(void *arg), void *arg);
+
+/* Zeroed memory that a worker and its parent both see; NULL when there is none. */
+void *shared_alloc(size_t bytes);
+void shared_free(void *p, size_t bytes);
+
+#endif
