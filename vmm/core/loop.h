@@ -21,7 +21,7 @@ struct loop;
 
 struct loop_watch {
 	int fd;
-	uint32_t events; /* EPOLLIN, EPOLLOUT; EPOLLHUP and EPOLLERR always come */
+	uint32_t events; /* EPOLLIN, EPOLLOUT, perhaps with EPOLLET; EPOLLHUP and EPOLLERR always come */
 	void (*ready)(void *arg, uint32_t events);
 	void *arg;
 	pthread_mutex_t *lock; /* may be NULL */
@@ -60,11 +60,13 @@ void loop_remove(struct loop *loop, struct loop_watch *watch);
 
 /* CLOCK_MONOTONIC, in nanoseconds. */
 int64_t loop_now_ns(void);
-/* Sets or moves the timer to `delay_ns` from now. */
+/* Sets or moves the timer to `delay_ns` from now; a past time is now. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t delay_ns);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 
 /* Runs work->run once, soon, on the loop's thread. Deferring what is queued already does nothing. */
 void loop_defer(struct loop *loop, struct loop_work *work);
+/* On the loop's thread, or while it does not run: the work will not be run, unless it is deferred again. */
+void loop_work_cancel(struct loop *loop, struct loop_work *work);
 
 #endif
