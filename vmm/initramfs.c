@@ -106,7 +106,7 @@ static int write_config(struct cpio *cpio, const struct initramfs_plan *plan, co
 		if (bundle->config_bytes)
 			memcpy(all, bundle->config, bundle->config_bytes);
 		memcpy(all + bundle->config_bytes, own, len);
-		err = cpio_file(cpio, INIT_CONFIG_PATH + 1, 0600, all, total);
+		err = cpio_file(cpio, &INIT_CONFIG_PATH[1], 0600, all, total);
 	}
 	free(all);
 	free(own);

@@ -369,7 +369,7 @@ static int resolve(struct resolver *r, const char *wanted, const char *reason, b
 	return err == -ENOENT ? miss(r, name, reason, optional) : err;
 }
 
-static void log_kmod(void *data, int priority, const char *file, int line, const char *fn, const char *format, va_list args)
+__attribute__((format(printf, 6, 0))) static void log_kmod(void *data, int priority, const char *file, int line, const char *fn, const char *format, va_list args)
 {
 	char message[256];
 
