@@ -36,7 +36,7 @@ struct serial {
 
 	uint8_t ier, fcr, lcr, mcr, msr, scr, dll, dlm;
 	bool overrun;
-	bool tx_event;	    /* THR became empty, and the driver has not read that in IIR */
+	bool tx_event;      /* THR became empty, and the driver has not read that in IIR */
 	unsigned signalled; /* conditions that were pending when the line was looked at last */
 	struct serial_char fifo[FIFO_BYTES];
 	unsigned fifo_head, fifo_count;
@@ -94,8 +94,8 @@ static unsigned pending_causes(const struct serial *s)
 }
 
 /*
- * The line is an edge: a condition that arises while another is pending would be lost to a driver that serves one and returns. So a pulse is
- * given for each new one, and once more when one went away and others remain.
+ * The line is an edge: a condition that arises while another is pending would be lost to a driver that serves one and returns. So a pulse
+ * is given for each new one, and once more when one went away and others remain.
  */
 static void update_line(struct serial *s)
 {

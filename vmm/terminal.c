@@ -18,7 +18,7 @@
 #include "vmm/util/log.h"
 
 #define ESCAPE_KEY 0x01 /* Ctrl-A */
-#define SYSRQ_KEY 0x0f	/* Ctrl-O */
+#define SYSRQ_KEY 0x0f  /* Ctrl-O */
 
 static struct termios saved;
 static atomic_bool is_raw;
