@@ -329,6 +329,15 @@ static int machine_restart(struct machine *m)
 	return err ? err : load_guest(m);
 }
 
+/* The last output may wait for a slow reader; a signal, or the user, ends the waiting. */
+static void finish_output(struct machine *m)
+{
+	while (!m->signal && atomic_load(&m->event) != VM_QUIT && !machine_devices_finish(m->devices)) {
+		if (loop_step(m->loop))
+			return;
+	}
+}
+
 /* A reset before guest/init was heard is no reboot: the kernel never came up. */
 static bool came_up(const struct machine *m)
 {
@@ -348,7 +357,7 @@ static enum vm_event run_until_end(struct machine *m)
 		enum vm_event event = atomic_load(&m->event);
 		if (event != VM_RESET || m->config->no_reboot || !came_up(m))
 			return event;
-		machine_devices_finish(m->devices);
+		finish_output(m);
 		if (machine_restart(m))
 			return VM_FAULT;
 		atomic_store(&m->event, VM_RUNNING);
@@ -414,7 +423,7 @@ int machine_run(struct machine *m)
 		return EXIT_HOST;
 	}
 	enum vm_event event = run_until_end(m);
-	machine_devices_finish(m->devices);
+	finish_output(m);
 	terminal_restore();
 	return exit_status(m, event);
 }
