@@ -58,7 +58,7 @@ _tinyvmm() {
 		# What follows "--" is the guest's
 		[ "${COMP_WORDS[i]}" = -- ] && return
 	done
-	# bash splits words at '=': --option = value
+	# bash makes a word of its own of '='
 	if [ "$cur" = = ]; then
 		cur=
 	elif [ "$previous" = = ]; then
