@@ -110,7 +110,9 @@ static int find_entry(struct kernel_image *image, struct kernel_file *file, cons
 		const Elf64_Phdr *p = &elf->segment[i];
 		if (p->p_type == PT_LOAD && entry >= p->p_vaddr && entry - p->p_vaddr < p->p_filesz) {
 			image->entry = p->p_paddr + (entry - p->p_vaddr);
-			return 0;
+			/* A header of no memory was not taken as a segment. */
+			if (is_loaded(image, image->entry))
+				return 0;
 		}
 	}
 	return kernel_refuse(file, -ENOEXEC, "its entry 0x%lx lies in none of its segments", entry);

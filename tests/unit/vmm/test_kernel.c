@@ -463,6 +463,7 @@ static void hostile_elf(void **state)
 		SEGMENT(1, p_offset, 1ull << 40, "truncated"),
 		SEGMENT(1, p_offset, UINT64_MAX - 100, "damaged"),
 		SEGMENT(2, p_offset, 1u << 30, "truncated"),
+		SEGMENT(0, p_memsz, 0, "entry"), /* found by fuzzing: not loaded, but entered */
 		HEADER(e_entry, 0x123, "entry"),
 		HEADER(e_entry, FAKE_TEXT_GPA + 0x1000, "entry"),
 		HEADER(e_entry, FAKE_TEXT_VIRTUAL + 0x400000 + 0x2000 + FAKE_DATA_ZEROS, "entry"),
