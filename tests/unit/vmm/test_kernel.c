@@ -562,6 +562,12 @@ static void hostile_arm64(void **state)
 	struct fixture *f = *state;
 	struct blob kernel = fake_arm64(), payload = fake_pack(COMPRESSION_GZIP, &kernel), zboot = fake_zboot(&payload);
 
+	kernel.len -= 100;
+	assert_refused(f, &kernel, EM_AARCH64, "100 bytes past the end of the file");
+	kernel.len += 100;
+	fake_put16(&kernel, 70, 0xffff);
+	assert_int_not_equal(open_kernel(f, &kernel, EM_AARCH64), 0);
+	fake_put16(&kernel, 70, 1);
 	fake_put64(&kernel, 16, UINT64_MAX);
 	assert_refused(f, &kernel, EM_AARCH64, "asks for");
 	fake_put64(&kernel, 16, 0x20000);
