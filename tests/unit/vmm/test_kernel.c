@@ -169,6 +169,12 @@ static void elf_of_another_shape(void **state)
 	assert_int_equal(f->image.segment_count, 2);
 	assert_int_equal(f->image.segment[0].gpa, FAKE_TEXT_GPA);
 	assert_int_equal(f->image.segment[1].gpa, FAKE_DATA_GPA);
+	/* Thread-local storage is a program's, unless a PVH note says that it is meant to be booted. */
+	*fake_elf_segment(&kernel, 3) = (Elf64_Phdr){.p_type = PT_TLS};
+	fake_elf_header(&kernel)->e_phnum = 4;
+	assert_refused(f, &kernel, EM_X86_64, "an ELF program");
+	fake_elf_segment(&kernel, 2)->p_type = PT_NOTE;
+	assert_int_equal(open_kernel(f, &kernel, EM_X86_64), 0);
 	blob_free(&kernel);
 }
 
