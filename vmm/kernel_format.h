@@ -16,10 +16,14 @@
 /* What kernel_recognise() and kernel_guess() look at: past the first 32 KiB there is nothing to tell formats by. */
 #define KERNEL_HEAD_BYTES 36864
 
-/* `size` bytes from `base` on in fd. They are read with pread and copied before they are checked: the file may change meanwhile. */
+/*
+ * `size` bytes from `base` on in fd, which may change while they are read: so they are copied first and checked then. A worker has
+ * copied all of them to `data`.
+ */
 struct kernel_file {
 	int fd;
 	uint64_t base, size;
+	const uint8_t *data; /* NULL: read from fd */
 	char why[KERNEL_WHY_MAX];
 };
 

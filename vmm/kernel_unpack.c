@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/decompress.h"
@@ -39,15 +38,16 @@ static int refuse_stream(struct kernel_file *file, int err, const char *what, en
 	}
 }
 
-/* Unpacks data[payload] into `out`, which then stands for the result. */
-static int unpack_stream(struct kernel_file *file, const char *what, const uint8_t *data, size_t len, struct kernel_file *out)
+/* Unpacks a part of `file` that lies in it into `out`, which then stands for the result. */
+static int unpack_part(struct kernel_file *file, const char *what, struct kernel_payload part, struct kernel_file *out)
 {
-	enum compression compression = compression_detect(data, len);
+	const uint8_t *data = file->data + part.offset;
+	enum compression compression = compression_detect(data, part.bytes);
 	int err;
 
 	if (ftruncate(out->fd, (off_t)out->base))
 		return kernel_refuse(file, -errno, "cannot write what comes out of %s: %s", what, strerror(errno));
-	err = decompress(compression, data, len, out->fd, out->base, DECOMPRESS_LIMIT_BYTES, &out->size);
+	err = decompress(compression, data, part.bytes, out->fd, out->base, DECOMPRESS_LIMIT_BYTES, &out->size);
 	return err ? refuse_stream(file, err, what, compression) : 0;
 }
 
@@ -88,7 +88,7 @@ static int read_plain(struct kernel_image *image, struct kernel_file *file, uint
  * A bzImage's own kernel. When that can't be used the bzImage can still unpack itself, unless its payload is damaged: then it would only
  * stop later, in the guest.
  */
-static int unpack_bzimage(struct unpack_job *job, struct kernel_file *file, const uint8_t *data, struct kernel_file *out)
+static int unpack_bzimage(struct unpack_job *job, struct kernel_file *file, struct kernel_file *out)
 {
 	struct unpack_result *result = job->result;
 	struct kernel_payload payload;
@@ -100,7 +100,7 @@ static int unpack_bzimage(struct unpack_job *job, struct kernel_file *file, cons
 	*image = whole;
 	if (job->unpack_in_guest)
 		return 0;
-	err = unpack_stream(file, "its payload", data + payload.offset, payload.bytes, out);
+	err = unpack_part(file, "its payload", payload, out);
 	if (err && err != -ENOTSUP)
 		return err;
 	if (!err) {
@@ -115,13 +115,13 @@ static int unpack_bzimage(struct unpack_job *job, struct kernel_file *file, cons
 	return 0;
 }
 
-static int unpack_zboot(struct unpack_job *job, struct kernel_file *file, const uint8_t *data, struct kernel_file *out)
+static int unpack_zboot(struct unpack_job *job, struct kernel_file *file, struct kernel_file *out)
 {
 	struct kernel_payload payload;
 	int err = kernel_read_zboot(file, job->machine, &payload);
 
 	if (!err)
-		err = unpack_stream(file, "its payload", data + payload.offset, payload.bytes, out);
+		err = unpack_part(file, "its payload", payload, out);
 	if (!err) {
 		err = read_plain(&job->result->image, out, job->machine);
 		memcpy(file->why, out->why, sizeof(file->why));
@@ -129,78 +129,91 @@ static int unpack_zboot(struct unpack_job *job, struct kernel_file *file, const 
 	return err;
 }
 
-/* The unpacked file is itself a bzImage or zboot file in `out`: unpacks that in its turn, in place. */
-static int unpack_again(struct unpack_job *job, struct kernel_file *outer, enum kernel_kind kind)
+/* What came out of the file is itself a bzImage or zboot file in `out`: unpacks that in its turn, in place. */
+static int unpack_again(struct unpack_job *job, struct kernel_file *out, enum kernel_kind kind)
 {
-	struct kernel_file inner = *outer, out = *outer;
-	uint8_t *data = malloc(outer->size);
-	int err = data ? kernel_read(outer, data, outer->size, 0) : -ENOMEM;
+	uint8_t *data = malloc(out->size);
+	struct kernel_file inner = *out;
+	int err = data ? kernel_read(out, data, out->size, 0) : -ENOMEM;
 
+	inner.data = data;
 	if (!err && kind == KERNEL_BZIMAGE)
-		err = unpack_bzimage(job, &inner, data, &out);
+		err = unpack_bzimage(job, &inner, out);
 	else if (!err)
-		err = unpack_zboot(job, &inner, data, &out);
+		err = unpack_zboot(job, &inner, out);
 	/* What unpacks itself in the guest is needed as it was. */
 	if (!err && job->result->fallback) {
-		if (ftruncate(out.fd, (off_t)out.base))
+		if (ftruncate(inner.fd, (off_t)inner.base))
 			err = -errno;
 		if (!err)
-			err = pwrite_full(out.fd, data, outer->size, out.base);
+			err = pwrite_full(inner.fd, data, inner.size, inner.base);
 	}
-	memcpy(outer->why, inner.why, sizeof(outer->why));
+	memcpy(out->why, inner.why, sizeof(out->why));
 	free(data);
 	return err;
 }
 
-static int unpack_file(struct unpack_job *job, struct kernel_file *file, const uint8_t *data, struct kernel_file *out)
+static int unpack_file(struct unpack_job *job, struct kernel_file *file, struct kernel_file *out)
 {
+	const struct kernel_payload all = {0, file->size};
 	uint8_t head[KERNEL_HEAD_BYTES];
 	size_t len;
-	int err = unpack_stream(file, "it", data, file->size, out);
+	int err = unpack_part(file, "it", all, out);
 
 	if (err)
 		return err;
 	err = read_head(out, head, &len);
-	if (err)
-		return err;
-	enum kernel_kind kind = kernel_recognise(head, len);
-	if (kind == KERNEL_BZIMAGE || kind == KERNEL_ZBOOT)
-		err = unpack_again(job, out, kind);
-	else
-		err = read_plain(&job->result->image, out, job->machine);
+	if (!err) {
+		enum kernel_kind kind = kernel_recognise(head, len);
+		if (kind == KERNEL_BZIMAGE || kind == KERNEL_ZBOOT)
+			err = unpack_again(job, out, kind);
+		else
+			err = read_plain(&job->result->image, out, job->machine);
+	}
 	memcpy(file->why, out->why, sizeof(file->why));
 	return err;
+}
+
+static int unpack_any(struct unpack_job *job, struct kernel_file *file)
+{
+	struct kernel_file out = {.fd = job->out_fd, .base = KERNEL_UNPACK_OFFSET};
+	size_t len = file->size < KERNEL_HEAD_BYTES ? file->size : KERNEL_HEAD_BYTES;
+
+	switch (kernel_recognise(file->data, len)) {
+	case KERNEL_BZIMAGE:
+		return unpack_bzimage(job, file, &out);
+	case KERNEL_ZBOOT:
+		return unpack_zboot(job, file, &out);
+	default:
+		return unpack_file(job, file, &out);
+	}
+}
+
+static void digest_data(const struct unpack_job *job, const uint8_t *data)
+{
+	struct kernel_hash hash;
+
+	kernel_hash_init(&hash, job->key);
+	kernel_hash_update(&hash, data, job->file.size);
+	kernel_hash_final(&hash, job->result->digest);
 }
 
 int kernel_unpack(void *arg)
 {
 	struct unpack_job *job = arg;
 	struct kernel_file *file = &job->file;
-	struct kernel_file out = {.fd = job->out_fd, .base = KERNEL_UNPACK_OFFSET};
-	uint8_t head[KERNEL_HEAD_BYTES];
-	size_t len;
-	int err = read_head(file, head, &len);
+	uint8_t *data = malloc(file->size);
+	int err = data ? kernel_read(file, data, file->size, 0) : kernel_refuse(file, -ENOMEM, "no memory to read it");
 
-	if (err)
-		goto out;
-	const uint8_t *data = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file->fd, 0);
-	if (data == MAP_FAILED) {
-		err = kernel_refuse(file, -errno, "cannot map it: %s", strerror(errno));
-		goto out;
+	if (!err) {
+		file->data = data;
+		if (job->key)
+			digest_data(job, data);
+		err = unpack_any(job, file);
+		file->data = NULL;
 	}
-	switch (kernel_recognise(head, len)) {
-	case KERNEL_BZIMAGE:
-		err = unpack_bzimage(job, file, data, &out);
-		break;
-	case KERNEL_ZBOOT:
-		err = unpack_zboot(job, file, data, &out);
-		break;
-	default:
-		err = unpack_file(job, file, data, &out);
-	}
-	munmap((void *)data, file->size);
-out:
 	if (err)
 		memcpy(job->result->why, file->why, sizeof(file->why));
-	return err;
+	free(data);
+	return err == -ENOTSUP ? -ENOEXEC : err;
 }

@@ -6,9 +6,10 @@
  * to a guest (KVM_CAP_READONLY_MEM), that page is put into the guest's address space: reading a register, InterruptStatus
  * above all, then takes no exit. Where it can't, the read handler copies from the same page. Either way the page is the one truth for reads.
  *
- * Writes are exits, all but two: QueueNotify is an ioeventfd per queue, watched on the device's loop; and InterruptACK may be one
- * (`ack_fd`), since nothing depends on it while InterruptStatus keeps its used-buffer bit set: the guest asks only after an
- * interrupt, and then always finds work or an empty ring. A configuration change sets its bit until the next acknowledgement.
+ * Writes are exits, all but two: QueueNotify is an ioeventfd per queue, watched on the device's loop; and InterruptACK of a used-buffer
+ * interrupt alone may be one that nobody watches (`ack_fd`). Nothing depends on that acknowledgement while InterruptStatus keeps its used-buffer bit
+ * set: the guest asks only after an interrupt, and then always finds work or an empty ring. A configuration change is
+ * acknowledged with another value (2 or 3), which is an exit, so its bit is exact.
  */
 #ifndef DEVICES_VIRTIO_MMIO_H
 #define DEVICES_VIRTIO_MMIO_H
@@ -21,6 +22,9 @@
 #define VIRTIO_MMIO_BYTES 0x1000
 #define VIRTIO_MMIO_QUEUE_NOTIFY 0x50
 #define VIRTIO_MMIO_INTERRUPT_ACK 0x64
+/* InterruptStatus, and what the driver writes to InterruptACK. */
+#define VIRTIO_MMIO_INT_USED 1u
+#define VIRTIO_MMIO_INT_CONFIG 2u
 
 struct virtio_mmio {
 	struct virtio_transport transport;
@@ -29,16 +33,18 @@ struct virtio_mmio {
 	uint8_t *page;	      /* what the driver reads: page_bytes of anonymous memory, page-aligned */
 	size_t page_bytes;
 	int notify_fd[VIRTIO_QUEUES_MAX]; /* eventfds, for KVM_IOEVENTFD at QUEUE_NOTIFY with the queue's number as data */
-	int ack_fd;	      /* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, any data; -1 until virtio_mmio_use_ack_fd() */
+	int ack_fd;	      /* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, data VIRTIO_MMIO_INT_USED; -1 until virtio_mmio_use_ack_fd() */
 	/* The rest is mmio.c's own. */
 	struct loop_watch notify_watch[VIRTIO_QUEUES_MAX];
 	struct virtio_mmio_kick {
 		struct virtio_mmio *mmio;
 		unsigned queue;
 	} kick[VIRTIO_QUEUES_MAX];
-	struct loop_watch ack_watch;
 	uint32_t device_features_sel, driver_features_sel, queue_sel;
 	uint32_t status, interrupt_status, config_generation;
+	bool running;	      /* ops->start() was called, ops->reset() not since */
+	bool features_beyond; /* the driver accepted features above bit 63 */
+	bool odd_logged, refused_logged, failed_logged;
 };
 
 /*
@@ -47,10 +53,10 @@ struct virtio_mmio {
  */
 int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq);
 
-/* The caller is going to swallow InterruptACK with an ioeventfd: makes ack_fd. Before the first access. */
+/* The caller is going to swallow InterruptACK of VIRTIO_MMIO_INT_USED with an ioeventfd: makes ack_fd. Before the first access. */
 int virtio_mmio_use_ack_fd(struct virtio_mmio *mmio);
 
-/* Stops the device and releases what init made; accepts a zeroed or half-built object. */
+/* Stops the device and releases what init made; accepts a zeroed or half-built object. Its loop does not run then, or this is its thread. */
 void virtio_mmio_release(struct virtio_mmio *mmio);
 
 /* A machine reset: as if the driver had written 0 to Status. Takes the device's lock itself. */

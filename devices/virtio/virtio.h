@@ -25,9 +25,7 @@
 #define VIRTIO_QUEUES_MAX 16
 #define VIRTIO_CONFIG_MAX 64
 
-/* Feature bits, 6: the ones that the transport and the queues care for. */
-#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
-#define VIRTIO_F_EVENT_IDX (1ull << 29)
+/* Feature bits, 6: the ones that the transport cares for (those of the rings are in virtqueue.h). */
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
 
@@ -40,8 +38,8 @@ struct virtio_ops {
 	void (*start)(struct virtio_dev *dev);
 	/*
 	 * The driver reset the device, or the machine restarts: no buffer of the guest may be touched after this returns, so
-	 * requests under way are waited for or dropped. Called on started devices only. The queues are reset by the caller,
-	 * afterwards. May be NULL.
+	 * requests under way are waited for or dropped. Called only after start(), also when the device broke since. The queues
+	 * are reset by the caller, afterwards. May be NULL.
 	 */
 	void (*reset)(struct virtio_dev *dev);
 	/* The driver put chains into `queue`. */

@@ -18,6 +18,10 @@
 
 #include "vmm/core/mem.h"
 
+/* Feature bits, 6, that change the rings. */
+#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_F_EVENT_IDX (1ull << 29)
+
 #define VIRTQUEUE_SIZE_MAX 256
 /* Buffers a chain may have; what guests are told through seg_max must fit with room for a request's header and status. */
 #define VIRTQ_CHAIN_MAX 256
@@ -34,8 +38,8 @@ struct virtqueue {
 	uint8_t *desc, *avail, *used; /* host addresses of the three areas */
 	uint16_t avail_next;	     /* next entry of the available ring to read */
 	uint16_t used_next;	     /* next entry of the used ring to write */
-	uint16_t used_signalled;     /* used_next when the driver was last told */
-	bool signalled_valid;	     /* used_signalled means something */
+	uint16_t used_signalled;     /* used_next when virtqueue_should_interrupt() was last asked */
+	bool notify_off;	     /* the driver was asked not to notify */
 };
 
 /*
@@ -61,9 +65,10 @@ void virtqueue_reset(struct virtqueue *vq);
 int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain, const char **why);
 /* Puts the chain popped last back, so that the next pop gives it again. Only before the next pop. */
 void virtqueue_unpop(struct virtqueue *vq);
+/* Once this, or a pop, found nothing, a notification follows the next chain, unless virtqueue_notify_off() is in force. */
 bool virtqueue_empty(const struct virtqueue *vq);
 
-/* Gives the chain back with `written_bytes` put into its writable buffers. */
+/* Gives the chain back with `written_bytes` put into its writable buffers. On a queue that was reset meanwhile it does nothing, as do the next two. */
 void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written_bytes);
 /*
  * For receive buffers that span several chains (VIRTIO_NET_F_MRG_RXBUF): fill entries ahead with stage(index 0, 1, ...), then
@@ -72,10 +77,10 @@ void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written_bytes)
 void virtqueue_stage(struct virtqueue *vq, unsigned index, uint16_t head, uint32_t written_bytes);
 void virtqueue_publish(struct virtqueue *vq, unsigned count);
 
-/* Whether the driver wants to hear of what was pushed since the last true answer (2.7.7). Contains the full barrier. */
+/* Whether the driver wants to hear of what was published since this was last asked (2.7.7). Contains the full barrier. */
 bool virtqueue_should_interrupt(struct virtqueue *vq);
 
-/* Tell the driver not to notify while the device is looking anyway; then, before sleeping, to do so again. */
+/* Tell the driver not to notify while the device is looking anyway; then, before sleeping, to do so again. A started queue begins with "on". */
 void virtqueue_notify_off(struct virtqueue *vq);
 /* True when chains arrived before the driver could see the wish: look again. */
 bool virtqueue_notify_on(struct virtqueue *vq);

@@ -137,7 +137,10 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t delay_n
 	struct loop_timer **at = &loop->timers;
 
 	loop_timer_cancel(loop, timer);
-	timer->deadline_ns = loop_now_ns() + delay_ns;
+	if (delay_ns < 0)
+		delay_ns = 0;
+	if (__builtin_add_overflow(loop_now_ns(), delay_ns, &timer->deadline_ns))
+		timer->deadline_ns = INT64_MAX;
 	timer->active = true;
 	while (*at && (*at)->deadline_ns <= timer->deadline_ns)
 		at = &(*at)->next;
@@ -158,6 +161,22 @@ void loop_defer(struct loop *loop, struct loop_work *work)
 	pthread_mutex_unlock(&loop->lock);
 	if (fresh)
 		loop_wake(loop);
+}
+
+void loop_work_cancel(struct loop *loop, struct loop_work *work)
+{
+	struct loop_work **at = &loop->work_first;
+
+	pthread_mutex_lock(&loop->lock);
+	if (work->queued) {
+		while (*at != work)
+			at = &(*at)->next;
+		*at = work->next;
+		if (loop->work_last == &work->next)
+			loop->work_last = at;
+		work->queued = false;
+	}
+	pthread_mutex_unlock(&loop->lock);
 }
 
 static void call_locked(void (*fn)(void *), void *arg, pthread_mutex_t *lock)
@@ -181,6 +200,26 @@ static struct loop_work *take_work(struct loop *loop)
 	}
 	pthread_mutex_unlock(&loop->lock);
 	return work;
+}
+
+static unsigned count_work(struct loop *loop)
+{
+	unsigned count = 0;
+
+	pthread_mutex_lock(&loop->lock);
+	for (const struct loop_work *work = loop->work_first; work; work = work->next)
+		count++;
+	pthread_mutex_unlock(&loop->lock);
+	return count;
+}
+
+static void run_work(struct loop *loop)
+{
+	struct loop_work *work;
+
+	/* Work that defers itself again must not starve the descriptors: it woke the loop for another round. */
+	for (unsigned left = count_work(loop); left && (work = take_work(loop)); left--)
+		call_locked(work->run, work->arg, work->lock);
 }
 
 static bool take_stop(struct loop *loop)
@@ -240,26 +279,34 @@ static void deliver(struct loop *loop)
 		pthread_mutex_t *lock = watch->lock;
 		if (lock)
 			pthread_mutex_lock(lock);
-		watch->ready(watch->arg, events);
+		/* Nor may it hear of what somebody ceased to wait for since epoll_wait() returned. */
+		events &= watch->events | EPOLLERR | EPOLLHUP;
+		if (events)
+			watch->ready(watch->arg, events);
 		if (lock)
 			pthread_mutex_unlock(lock);
 	}
 	loop->batch_count = 0;
 }
 
+int loop_step(struct loop *loop)
+{
+	int n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, timeout_ms(loop));
+
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	loop->batch_count = n > 0 ? n : 0;
+	deliver(loop);
+	run_timers(loop);
+	run_work(loop);
+	return 0;
+}
+
 int loop_run(struct loop *loop)
 {
-	struct loop_work *work;
+	int err = 0;
 
-	while (!take_stop(loop)) {
-		int n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, timeout_ms(loop));
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		loop->batch_count = n > 0 ? n : 0;
-		deliver(loop);
-		run_timers(loop);
-		while ((work = take_work(loop)))
-			call_locked(work->run, work->arg, work->lock);
-	}
-	return 0;
+	while (!err && !take_stop(loop))
+		err = loop_step(loop);
+	return err;
 }

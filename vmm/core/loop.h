@@ -21,7 +21,7 @@ struct loop;
 
 struct loop_watch {
 	int fd;
-	uint32_t events; /* EPOLLIN, EPOLLOUT; EPOLLHUP and EPOLLERR always come */
+	uint32_t events; /* EPOLLIN, EPOLLOUT, perhaps with EPOLLET; EPOLLHUP and EPOLLERR always come */
 	void (*ready)(void *arg, uint32_t events);
 	void *arg;
 	pthread_mutex_t *lock; /* may be NULL */
@@ -51,6 +51,8 @@ void loop_free(struct loop *loop);
 /* 0 after loop_stop(); a negative errno if epoll itself failed. Can be called again. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+/* Waits for events once and handles them: for who has a condition of their own to wait for. 0 or a negative errno. */
+int loop_step(struct loop *loop);
 
 int loop_add(struct loop *loop, struct loop_watch *watch);
 /* Changes what is waited for; 0 waits for nothing but errors. */
@@ -60,11 +62,13 @@ void loop_remove(struct loop *loop, struct loop_watch *watch);
 
 /* CLOCK_MONOTONIC, in nanoseconds. */
 int64_t loop_now_ns(void);
-/* Sets or moves the timer to `delay_ns` from now. */
+/* Sets or moves the timer to `delay_ns` from now; a past time is now. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t delay_ns);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 
 /* Runs work->run once, soon, on the loop's thread. Deferring what is queued already does nothing. */
 void loop_defer(struct loop *loop, struct loop_work *work);
+/* On the loop's thread, or while it does not run: the work will not be run, unless it is deferred again. */
+void loop_work_cancel(struct loop *loop, struct loop_work *work);
 
 #endif
