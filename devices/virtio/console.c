@@ -44,6 +44,8 @@ static unsigned tx_queue(const struct console_port *port)
 
 static void host_closed(struct console_port *port)
 {
+	if (port->config.console)
+		return;
 	console_owe(port, CONSOLE_PORT_OPEN);
 	console_send_owed(port->con);
 }
