@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest's half of a virtio console, as Linux's driver plays it: keeps the receive queues filled, answers the handshake when asked to, sends and
- * receives. On top of tests/fakes/fake_driver.h; a header, since these functions fail a test through cmocka, which the fuzz targets do not have.
+ * The guest's half of a virtio console, as Linux's driver plays it: keeps the receive queues filled, answers the handshake when asked to,
+ * sends and receives. On top of tests/fakes/fake_driver.h; a header, since these functions fail a test through cmocka, which the fuzz
+ * targets do not have.
  */
 #ifndef TESTS_UNIT_CONSOLE_GUEST_H
 #define TESTS_UNIT_CONSOLE_GUEST_H

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -27,6 +29,8 @@ static int set_up(void **state)
 	(void)state;
 	log_set_level(LOG_ERROR);
 	signal(SIGPIPE, SIG_IGN);
+	/* What waits although it should not ends here. */
+	alarm(60);
 	srandom(20240607);
 	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
 		return -1;
@@ -48,6 +52,7 @@ static void close_end(int *fd)
 static int tear_down(void **state)
 {
 	(void)state;
+	alarm(0);
 	guest_stop(&g);
 	close_end(&in_r);
 	close_end(&in_w);
@@ -655,6 +660,50 @@ static void a_chain_that_shrinks_under_way_does_no_harm(void **state)
 	assert_int_equal(read(out_r, buf, sizeof(buf)), 4);
 }
 
+static void *run_loop(void *arg)
+{
+	(void)arg;
+	loop_run(g.drv.loop);
+	return NULL;
+}
+
+static void notify_through_the_loop(unsigned queue)
+{
+	fake_reg_write(&g.drv, VIRTIO_MMIO_QUEUE_NOTIFY, queue);
+}
+
+/* A vCPU resets the device again and again while the loop moves data both ways: nothing of the guest's is touched after a reset. */
+static void resets_race_with_the_loop(void **state)
+{
+	const struct virtio_console_port port = { .console = true, .in_fd = in_r, .out_fd = out_w };
+	uint8_t buf[CHUNK_MAX] = { 0 };
+	pthread_t thread;
+
+	(void)state;
+	guest_start(&g, &port, 1, FEATURES_SINGLE);
+	hand_over();
+	gpa_t rx = fake_alloc(&g.drv, 64 * 512), tx = fake_alloc(&g.drv, 4096);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, NULL), 0);
+	for (int round = 0; round < 50; round++) {
+		struct fake_buffer in = { rx, 512, true }, out = { tx, 4096, false };
+		for (unsigned i = 0; i < 64; i++, in.gpa += 512)
+			fake_add(&g.drv, 0, &in, 1);
+		for (unsigned i = 0; i < 8; i++)
+			fake_add(&g.drv, 1, &out, 1);
+		notify_through_the_loop(0);
+		notify_through_the_loop(1);
+		ssize_t n = write(in_w, buf, sizeof(buf));
+		for (struct fake_used used; round % 2 && n > 0 && !fake_used(&g.drv, 0, &used);)
+			sched_yield();
+		while (read(out_r, buf, sizeof(buf)) > 0)
+			;
+		guest_restart(&g, FEATURES_SINGLE);
+	}
+	loop_stop(g.drv.loop);
+	pthread_join(thread, NULL);
+	assert_false(fake_needs_reset(&g.drv));
+}
+
 static void queues_that_were_not_set_up_are_empty(void **state)
 {
 	(void)state;
@@ -707,6 +756,7 @@ int main(void)
 		T(input_that_ended_stays_ended_after_a_reset),
 		T(a_receive_buffer_that_cannot_be_written_breaks_the_device),
 		T(a_chain_that_shrinks_under_way_does_no_harm),
+		T(resets_race_with_the_loop),
 		T(queues_that_were_not_set_up_are_empty),
 		T(bad_descriptors_are_refused),
 	};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* devices/virtio/console_control.c: the ports' handshake (virtio 1.2, 5.3.6.2) as Linux's driver goes through it, and as a hostile one does. */
+/* devices/virtio/console_control.c: the handshake (virtio 1.2, 5.3.6.2) as Linux's driver goes through it, and as a hostile one does. */
 #include "tests/unit/devices/virtio/console_guest.h"
 
 #include <signal.h>
