@@ -88,7 +88,7 @@ $(BUILD)/%.o: %.c Makefile
 
 include guest/guest.mk
 include tests/tests.mk
-include $(wildcard docs/docs.mk bench/bench.mk)
+include $(wildcard docs/docs.mk bench/bench.mk scripts/scripts.mk)
 
 .PHONY: clean help
 clean: ## remove build/

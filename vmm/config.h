@@ -15,6 +15,8 @@
 #define CONFIG_DISKS_MAX 16
 #define CONFIG_NETS_MAX 8
 #define CONFIG_CPUS_MAX 254
+#define CONFIG_MEMORY_MIN_BYTES (64ull << 20) /* less than a stock kernel and its initramfs need to unpack */
+#define CONFIG_MEMORY_STEP_BYTES (1ull << 20)
 
 enum config_console { CONSOLE_AUTO, CONSOLE_HVC, CONSOLE_SERIAL };
 enum config_sandbox { SANDBOX_ON, SANDBOX_LOG, SANDBOX_OFF };
@@ -26,9 +28,11 @@ struct config_disk {
 
 struct config_net {
 	struct netdev_config netdev;
-	bool has_mac;
-	uint8_t mac[6];
-	const char *address, *gateway, *dns; /* ip=ADDR/PREFIX, gw=, dns=: what -- COMMAND finds set up; NULL: the user network's own, or nothing for tap */
+	bool has_mac;	      /* the user gave it */
+	uint8_t mac[6];	      /* always set once parsed */
+	/* What -- COMMAND finds set up. NULL: the user network's own, or nothing for tap. */
+	const char *address, *gateway; /* ip=ADDRESS/PREFIX, gw=ADDRESS: tap only */
+	const char *dns;	       /* dns=ADDRESS */
 };
 
 struct config {
@@ -69,5 +73,19 @@ enum exit_status {
 	EXIT_NOT_EXECUTABLE = 126, /* -- COMMAND can't be executed */
 	EXIT_NOT_FOUND = 127, /* -- COMMAND not found */
 };
+
+/* The defaults: everything that is not "none". Networks are added by whoever fills the rest in. */
+void config_init(struct config *config);
+/* Frees what parsing allocated (forwards, env); the strings are argv's. */
+void config_release(struct config *config);
+
+/*
+ * Gives each card without a MAC one that is the same at every start: 52:54:00 and a hash of the machine's name, the card's number and its
+ * interface. Machines that share a bridge need different names, or MACs of their own.
+ */
+void config_choose_macs(struct config *config);
+
+/* Logs every fault of the configuration as a whole and returns their number. Opens nothing. */
+unsigned config_check(const struct config *config);
 
 #endif

@@ -33,7 +33,6 @@ struct block_request {
 	void *arg;		 /* done()'s own */
 	/* The back end's own from here, between submit and done. */
 	int result;
-	unsigned parts;
 	struct block_request *next;
 };
 
@@ -43,8 +42,9 @@ struct block_config {
 	const char *path;
 	bool read_only;
 	bool cow;		/* writes go to an overlay */
-	const char *cow_path;	/* keep the overlay in this file; NULL: an unlinked one beside TMPDIR, gone at the end */
+	const char *cow_path;	/* keep the overlay in this file; NULL: an unlinked one in $TMPDIR (else /var/tmp), gone at the end */
 	bool no_uring;		/* use the thread pool even where io_uring works (tests) */
+	bool never_here;	/* do nothing on the caller's thread, not even where that is faster (tests) */
 };
 
 /* What the guest is told of the real file or device. */
@@ -62,7 +62,9 @@ struct block_limits {
  * Opens and locks the image: shared for readers, exclusive for a writer (OFD lock on the file), so that a second tinyvmm that would
  * write is refused, -EBUSY. With cow the base is opened read-only and locked shared. Every failure is logged with its path, its
  * reason and the way out: missing, empty, a directory, no permission, locked, size not a multiple of 512 (a partial last sector is refused).
- * No thread is started before the first request.
+ * A device that the host has mounted is refused too (-EBUSY). No thread is started before the first request.
+ *
+ * SIGXFSZ is set to be ignored if it was not handled: a file size limit then reaches the guest as an error, too.
  */
 int block_open(struct block **block, const struct block_config *config);
 /* Waits for what is under way. Accepts NULL. */
@@ -72,14 +74,25 @@ const struct block_limits *block_limits(const struct block *block);
 
 /* Queues a request; nothing is promised to start before block_submit_batch(). Bounds were checked by the caller against the limits. */
 void block_submit(struct block *block, struct block_request *request);
-/* Starts all that was queued, and completes what is done at once. */
+/*
+ * Starts all that was queued, and completes what is done at once. A request that comes alone is done right here, on the caller's
+ * thread: at depth 1 nothing is faster.
+ */
 void block_submit_batch(struct block *block);
+/*
+ * The caller saw new requests waiting when block_submit_batch() returned: they had to wait for the one that was done on its thread. For a
+ * while, none is.
+ */
+void block_expect_company(struct block *block);
 
-/* Readable (EPOLLIN) when completions wait for block_reap(). -1 never: every block object has one. */
+/*
+ * An eventfd, written when completions wait for block_reap(). It is never read, so that a completion costs no system call: watch it
+ * edge-triggered (EPOLLIN | EPOLLET).
+ */
 int block_event_fd(const struct block *block);
 void block_reap(struct block *block);
 
-/* Waits until nothing is under way; all completions have been delivered on return. */
+/* Waits until nothing is under way; all completions have been delivered on return. Not from within done(). */
 void block_drain(struct block *block);
 
 #endif

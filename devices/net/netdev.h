@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where a network card's cable ends: libslirp's user network or a tap device. Knows nothing of virtio or KVM.
+ * Where a network card's cable ends: libslirp's user network or a tap device. Knows nothing of virtio queues or KVM.
  *
- * Frames carry a struct virtio_net_hdr_v1 (12 bytes, virtio 1.2, 5.1.6) in front when `vnet_hdr` is set, and then may be larger than the MTU (segmentation
- * left to the receiver) as far as the offloads allow; otherwise they are plain Ethernet frames without a frame check sequence.
+ * A frame is a vector of buffers. The first is exactly a struct virtio_net_hdr_v1 (virtio 1.2, 5.1.6) in memory that no guest can
+ * change; the Ethernet frame, without a frame check sequence, is in the others. A frame may be larger than the MTU (segmentation left
+ * to the receiver) and lack its checksum as far as the offloads allow and its header says.
  *
  * Back-pressure both ways: send() may refuse with -EAGAIN, and then calls client->can_send() once it has room again; receive() of the client
  * may refuse with -EAGAIN, and the client then calls netdev_resume() once it has room. No frame is lost by either.
  *
- * Threads: everything, the client's callbacks too, runs on the thread of the loop given at open, under `lock` of the client.
+ * Bursts: what costs as much for many frames as for one waits for a burst's end. A client ends its burst of netdev_send() with
+ * netdev_flush(); a netdev ends its burst of receive() with received().
+ *
+ * Threads: everything, the client's callbacks too, runs on the thread of the loop given at open, under `lock` of the client. receive() and
+ * received() may be called from within netdev_send(), netdev_flush() and netdev_resume(), can_send() from within the last; a client calls
+ * none of the three from its receive().
  */
 #ifndef DEVICES_NET_NETDEV_H
 #define DEVICES_NET_NETDEV_H
@@ -22,9 +28,20 @@
 struct loop;
 struct netdev;
 
+#define NETDEV_MTU_MIN 68
+#define NETDEV_MTU_MAX 65520
+/* The longest frame either way: header, Ethernet header with a VLAN tag, the longest packet. */
+#define NETDEV_HDR_BYTES 12
+#define NETDEV_ETH_BYTES 14
+#define NETDEV_FRAME_MAX (NETDEV_HDR_BYTES + NETDEV_ETH_BYTES + 4 + 65535)
+/* Buffers that a frame may be spread over, its header's included. */
+#define NETDEV_IOV_MAX 257
+
 struct netdev_client {
 	/* A frame came in. 0: taken. -EAGAIN: no room now; the same frame is offered again after netdev_resume(). */
 	int (*receive)(void *arg, const struct iovec *iov, unsigned iov_count);
+	/* The burst of receive() is over: time to tell the guest. */
+	void (*received)(void *arg);
 	/* send() has room again after -EAGAIN. */
 	void (*can_send)(void *arg);
 	void *arg;
@@ -32,20 +49,26 @@ struct netdev_client {
 };
 
 struct netdev_ops {
-	/* 0: sent (or dropped, as a network may). -EAGAIN: no room now. The buffers are the caller's again on return. */
+	/*
+	 * 0: sent (or dropped, as a network may). -EAGAIN: no room now. The buffers are the caller's again on return. Its header has
+	 * been held against the frame and the features by the client, except that the frame may still be no valid packet.
+	 */
 	int (*send)(struct netdev *nd, const struct iovec *iov, unsigned iov_count);
+	void (*flush)(struct netdev *nd); /* may be NULL */
 	void (*resume)(struct netdev *nd);
 	/* The driver accepted these VIRTIO_NET_F_GUEST_* features: what the client can receive. May be NULL. */
 	int (*set_offloads)(struct netdev *nd, uint64_t guest_features);
+	/* netdev_attach() filled in the client. */
+	int (*start)(struct netdev *nd);
 	void (*release)(struct netdev *nd);
 };
 
 struct netdev {
 	const struct netdev_ops *ops;
 	struct netdev_client client;
-	uint16_t mtu;	       /* 68 to 65520 */
-	bool vnet_hdr;
-	uint64_t features;     /* VIRTIO_NET_F_CSUM, HOST_*, GUEST_*, that this cable can serve; 0 without vnet_hdr */
+	struct loop *loop;
+	uint16_t mtu;	       /* NETDEV_MTU_MIN to NETDEV_MTU_MAX */
+	uint64_t features;     /* VIRTIO_NET_F_CSUM, HOST_*, GUEST_*, as bits, that this cable can serve */
 };
 
 /* One forwarded port of the user network. */
@@ -80,8 +103,8 @@ struct netdev_config {
  * port in use (which one), the library missing (its package).
  */
 int netdev_open(struct netdev **nd, const struct netdev_config *config, struct loop *loop);
-/* Gives the netdev its client; frames may come from now on. On the loop's thread, or before it runs. */
-void netdev_attach(struct netdev *nd, const struct netdev_client *client);
+/* Gives the netdev its client; frames may come from now on. Once, on the loop's thread, or before it runs. */
+int netdev_attach(struct netdev *nd, const struct netdev_client *client);
 void netdev_close(struct netdev *nd); /* accepts NULL */
 
 static inline int netdev_send(struct netdev *nd, const struct iovec *iov, unsigned iov_count)
@@ -89,10 +112,22 @@ static inline int netdev_send(struct netdev *nd, const struct iovec *iov, unsign
 	return nd->ops->send(nd, iov, iov_count);
 }
 
-/* The client, which refused a frame, has room again. Its lock is held. */
+/* The burst of netdev_send() is over. */
+static inline void netdev_flush(struct netdev *nd)
+{
+	if (nd->ops->flush)
+		nd->ops->flush(nd);
+}
+
+/* The client, which refused a frame, has room again. */
 static inline void netdev_resume(struct netdev *nd)
 {
 	nd->ops->resume(nd);
+}
+
+static inline int netdev_set_offloads(struct netdev *nd, uint64_t guest_features)
+{
+	return nd->ops->set_offloads ? nd->ops->set_offloads(nd, guest_features) : 0;
 }
 
 /* "[tcp|udp:][ADDR:]PORT-[ADDR]:PORT", as in hostfwd=tcp:127.0.0.1:2222-:22. Without ADDR the host side is 127.0.0.1. -EINVAL, not logged. */

@@ -295,7 +295,7 @@ void fake_interrupts_on(struct fake_driver *drv, unsigned queue)
 		store16(q->avail + 4 + 2 * q->size, q->used_seen);
 	else
 		store16(q->avail, 0);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__sync_synchronize();
 }
 
 bool fake_wants_kick(struct fake_driver *drv, unsigned queue)
@@ -305,7 +305,7 @@ bool fake_wants_kick(struct fake_driver *drv, unsigned queue)
 	uint16_t fresh = (uint16_t)(q->avail_idx - q->kicked_idx);
 
 	q->kicked_idx = q->avail_idx;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__sync_synchronize();
 	if (drv->features & VIRTIO_F_EVENT_IDX)
 		return (uint16_t)(q->avail_idx - load16(q->used + 4 + 8 * q->size) - 1) < fresh;
 	return fresh && !(load16(q->used) & 1);

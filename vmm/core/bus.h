@@ -39,7 +39,7 @@ void bus_freeze(struct bus *bus);
 
 /*
  * False when no device is there: reads then give all ones, as on a real bus, and writes go nowhere. An access that crosses
- * out of a range is nobody's.
+ * out of a range, or has a width other than 1, 2, 4 or 8, is nobody's.
  */
 bool bus_read(const struct bus *bus, uint64_t addr, void *data, unsigned len);
 bool bus_write(const struct bus *bus, uint64_t addr, const void *data, unsigned len);

@@ -12,21 +12,22 @@
 
 int mem_add(struct mem *mem, gpa_t gpa, uint64_t size_bytes)
 {
-	uint64_t room, lead = 0;
+	const struct mem_region *last = mem->region_count ? &mem->region[mem->region_count - 1] : NULL;
+	uint64_t room;
 
-	assert(mem->region_count < MEM_REGIONS_MAX);
+	assert(mem->region_count < MEM_REGIONS_MAX && size_bytes && gpa + (size_bytes - 1) >= gpa);
+	assert(!last || gpa > last->gpa + last->size_bytes);
 	if (__builtin_add_overflow(size_bytes, HUGE_PAGE_BYTES, &room) || room > SIZE_MAX)
 		return -ENOMEM;
 	/* PROT_NONE first: the part that alignment cuts off is given back before anything counts as committed. */
 	uint8_t *host = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (host == MAP_FAILED)
 		return -ENOMEM;
-	lead = (gpa - (uintptr_t)host) & (HUGE_PAGE_BYTES - 1);
+	uint64_t lead = (gpa - (uintptr_t)host) & (HUGE_PAGE_BYTES - 1);
 	if (lead)
 		munmap(host, lead);
 	host += lead;
-	if (lead < HUGE_PAGE_BYTES)
-		munmap(host + size_bytes, HUGE_PAGE_BYTES - lead);
+	munmap(host + size_bytes, HUGE_PAGE_BYTES - lead); /* never nothing: lead is less */
 	if (mprotect(host, size_bytes, PROT_READ | PROT_WRITE)) {
 		munmap(host, size_bytes);
 		return -ENOMEM;

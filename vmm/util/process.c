@@ -12,12 +12,13 @@
 
 #include "vmm/util/log.h"
 
-int worker_run(const char *name, int (*job)(void *arg), void *arg)
+int worker_start(struct worker *worker, const char *name, int (*job)(void *arg), void *arg)
 {
 	pid_t parent = getpid();
-	int status;
 	pid_t pid = fork();
 
+	worker->name = name;
+	worker->pid = 0;
 	if (pid < 0) {
 		int err = -errno;
 		log_error("cannot start the %s worker: %s", name, strerror(-err));
@@ -31,15 +32,42 @@ int worker_run(const char *name, int (*job)(void *arg), void *arg)
 		int err = job(arg);
 		_exit(err < 0 && err >= -255 ? -err : 0);
 	}
-	while (waitpid(pid, &status, 0) < 0) {
+	worker->pid = pid;
+	return 0;
+}
+
+int worker_wait(struct worker *worker)
+{
+	int status;
+
+	while (waitpid(worker->pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return -errno;
 	}
+	worker->pid = 0;
 	if (WIFSIGNALED(status)) {
-		log_error("the %s worker was ended by signal %d (%s)", name, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		log_error("the %s worker was ended by signal %d (%s)", worker->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
 		return -ECHILD;
 	}
 	return -WEXITSTATUS(status);
+}
+
+void worker_cancel(struct worker *worker)
+{
+	if (worker->pid <= 0)
+		return;
+	kill(worker->pid, SIGKILL);
+	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	worker->pid = 0;
+}
+
+int worker_run(const char *name, int (*job)(void *arg), void *arg)
+{
+	struct worker worker;
+	int err = worker_start(&worker, name, job, arg);
+
+	return err ? err : worker_wait(&worker);
 }
 
 void *shared_alloc(size_t bytes)

@@ -12,7 +12,19 @@
 
 #include <stddef.h>
 
-/* Runs job(arg) in a child and waits. Returns what job returned (0 or a negative errno); -ECHILD, logged, if a signal ended it. */
+struct worker {
+	const char *name;
+	int pid; /* 0: not running */
+};
+
+/* Starts job(arg) in a child. -EAGAIN and the like, logged. `name` is for messages and lives as long as the worker. */
+int worker_start(struct worker *worker, const char *name, int (*job)(void *arg), void *arg);
+/* Waits for it and returns what job returned (0 or a negative errno); -ECHILD, logged, if a signal ended it. */
+int worker_wait(struct worker *worker);
+/* Ends one that is not needed any more, and waits. Accepts a zeroed or finished worker. */
+void worker_cancel(struct worker *worker);
+
+/* Start and wait. */
 int worker_run(const char *name, int (*job)(void *arg), void *arg);
 
 /* Zeroed memory that a worker and its parent both see; NULL when there is none. */

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What an architecture gives: the hooks between KVM and the machine, in the order in which a machine's life calls them.
+ *
+ * arch/x86_64 and arch/aarch64 each implement all of it, under the same file names: map.c (addresses), vm.c (before and after the vCPUs),
+ * vcpu.c (registers, exits), load.c (kernel and tables into memory). All return 0 or a negative errno, and log what they fail at. Main thread
+ * only, but for arch_vcpu_exit().
+ */
+#ifndef ARCH_ARCH_H
+#define ARCH_ARCH_H
+
+#include "arch/dev_desc.h"
+#include "arch/image.h"
+#include "vmm/core/vm.h"
+
+/* Where this architecture's machine has its devices. */
+struct arch_map {
+	uint16_t elf_machine; /* EM_X86_64, EM_AARCH64 */
+	uint64_t virtio_base, virtio_stride_bytes;
+	unsigned gsi_first, gsi_count; /* lines for virtio devices; shared when there are more devices */
+	bool platform_pio;	       /* the next ones are ports */
+	uint64_t serial_base, pvpanic_base, power_base;
+	unsigned serial_gsi;
+	unsigned cpus_max;
+	const char *earlycon; /* kernel parameter for the serial port before any driver */
+	const char *serial_console; /* "ttyS0" */
+	const char *cmdline; /* parameters that suit this machine */
+};
+extern const struct arch_map arch_map;
+
+/* Adds guest RAM around the holes of the address map. -ENOMEM, logged. */
+int arch_add_ram(struct mem *mem, uint64_t bytes);
+
+/* Before the vCPUs: the VM's own set-up (interrupt controllers that come first, time, limits). */
+int arch_vm_init(struct vm *vm);
+int arch_vcpu_init(struct vcpu *vcpu);
+/* After the last vCPU (interrupt controllers that need them). */
+int arch_vm_init_late(struct vm *vm);
+
+/* Everything that goes into guest memory before the first instruction. */
+struct arch_boot {
+	const struct kernel_image *image;
+	int initrd_fd; /* -1: none */
+	uint64_t initrd_bytes;
+	const char *cmdline;
+	const struct dev_list *devices;
+	unsigned cpus;
+
+	/* Filled in by arch_load() for arch_vcpu_boot() and for --dry-run. */
+	bool pvh;	  /* x86: 32-bit PVH entry, else the 64-bit one */
+	gpa_t entry;	  /* first instruction */
+	gpa_t boot_info;  /* zero page, PVH start info or device tree */
+	gpa_t initrd_gpa;
+	gpa_t kernel_gpa;
+	uint64_t kernel_bytes;
+};
+int arch_load(struct vm *vm, struct arch_boot *boot);
+
+/* The registers with which a vCPU starts; also what a reset goes back to. Frees nothing; arch_vcpu_release() does. */
+int arch_vcpu_boot(struct vcpu *vcpu, const struct arch_boot *boot);
+/* Remembers the state of a vCPU that has not run yet, boot registers aside; then takes it back. */
+int arch_vcpu_save(struct vcpu *vcpu);
+int arch_vcpu_restore(struct vcpu *vcpu);
+void arch_vcpu_release(struct vcpu *vcpu);
+/* The same for what belongs to the VM (interrupt controllers). */
+struct vm_state;
+int arch_vm_save(struct vm *vm, struct vm_state **state);
+int arch_vm_restore(struct vm *vm, const struct vm_state *state);
+
+/*
+ * Handles an exit that is not the same everywhere. On the vCPU's thread. False when it knows no such exit either.
+ */
+bool arch_vcpu_exit(struct vcpu *vcpu);
+/* KVM gave up (KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY): logs what is known and what it means. */
+void arch_vcpu_explain(struct vcpu *vcpu);
+
+#endif

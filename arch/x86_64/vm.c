@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The VM's own set-up on x86_64: interrupt controllers in the kernel, no PIT, x2APIC identifiers. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "arch/arch.h"
+#include "arch/x86_64/map.h"
+#include "vmm/util/log.h"
+
+int arch_vm_init(struct vm *vm)
+{
+	uint64_t identity = MAP_KVM_IDENTITY;
+
+	/* Both are for Intel hosts that can't run real mode natively; others accept and ignore them. */
+	if (ioctl(vm->kvm.vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) || ioctl(vm->kvm.vm_fd, KVM_SET_TSS_ADDR, MAP_KVM_TSS)) {
+		log_error("KVM refuses its own pages' addresses: %s", strerror(errno));
+		return -errno;
+	}
+	/* APIC identifiers above 254 and their broadcast need this; harmless otherwise, and absent only on old kernels. */
+	kvm_enable(&vm->kvm, KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
+	if (ioctl(vm->kvm.vm_fd, KVM_CREATE_IRQCHIP, 0)) {
+		log_error("KVM gives no interrupt controllers: %s", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+int arch_vm_init_late(struct vm *vm)
+{
+	(void)vm;
+	return 0;
+}
+
+/* The I/O APIC keeps its routing over a reset of the processors; the two PICs, which no guest of ours uses, too. */
+#define CHIPS 3
+
+struct vm_state {
+	struct kvm_irqchip chip[CHIPS];
+};
+
+int arch_vm_save(struct vm *vm, struct vm_state **state)
+{
+	struct vm_state *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	for (unsigned i = 0; i < CHIPS; i++) {
+		s->chip[i].chip_id = i;
+		if (ioctl(vm->kvm.vm_fd, KVM_GET_IRQCHIP, &s->chip[i])) {
+			int err = -errno;
+			log_error("KVM does not tell the state of interrupt controller %u: %s", i, strerror(errno));
+			free(s);
+			return err;
+		}
+	}
+	*state = s;
+	return 0;
+}
+
+int arch_vm_restore(struct vm *vm, const struct vm_state *state)
+{
+	for (unsigned i = 0; i < CHIPS; i++) {
+		struct kvm_irqchip chip = state->chip[i];
+		if (ioctl(vm->kvm.vm_fd, KVM_SET_IRQCHIP, &chip)) {
+			log_error("KVM does not reset interrupt controller %u: %s", i, strerror(errno));
+			return -errno;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# install-deps.sh [--check] GROUP...: sees to it that what a group of goals needs is there, from the distribution's packages (Debian 12,
+# Ubuntu 24.04). Does nothing, and needs neither root nor a network, when it is. With --check it only tells what is missing.
+set -eu
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Packages of a group, after what they are for.
+group() {
+	case $1 in
+	build)
+		echo "to build tinyvmm:" gcc make pkg-config libc6-dev linux-libc-dev liburing-dev
+		echo "for headers of libraries that tinyvmm loads when needed, and those libraries:" libslirp-dev libglib2.0-dev libseccomp-dev \
+			libkmod-dev libblkid-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev
+		;;
+	demo)
+		echo "to unpack a kernel and make disk images:" kmod e2fsprogs
+		hardware_kvm || echo "to emulate a machine with virtualization, as this one has none:" qemu-system-x86
+		;;
+	test)
+		group demo
+		echo "for the unit tests:" libcmocka-dev acpica-tools gzip xz-utils zstd lz4 bzip2
+		echo "for the sanitizers and fuzz targets:" clang libclang-rt-dev
+		echo "for partitioned test disks:" fdisk
+		group lint
+		;;
+	bench)
+		group demo
+		echo "to measure:" fio iperf3 strace
+		echo "to compare with:" qemu-system-x86
+		;;
+	lint) echo "to check the shell scripts:" shellcheck ;;
+	docs) echo "for the man pages:" scdoc ;;
+	*) die "no such group: $1 (build, test, demo, bench, lint, docs)" ;;
+	esac
+}
+
+# Some releases have a package only under another name.
+package_name() {
+	local clang=''
+	if [ "$1" = libclang-rt-dev ] && ! package_known "$1"; then
+		clang=$(apt-cache show clang 2>/dev/null | sed -n 's/^Depends:.*clang-\([0-9]*\).*/\1/p' | head -n 1)
+	fi
+	if [ -n "$clang" ]; then
+		echo "libclang-rt-$clang-dev"
+	else
+		echo "$1"
+	fi
+}
+
+check_only=''
+[ "${1:-}" != --check ] || { check_only=1 && shift; }
+[ $# -gt 0 ] || die "usage: install-deps.sh [--check] GROUP..."
+for name; do
+	group "$name" >/dev/null
+done
+command -v dpkg-query >/dev/null || die "this knows Debian and its relatives only; here is what to install: $(for g; do group "$g"; done)"
+
+missing=()
+while IFS=: read -r purpose packages; do
+	lacking=()
+	for package in $packages; do
+		package_installed "$package" || package_installed "$(package_name "$package")" || lacking+=("$package")
+	done
+	[ ${#lacking[@]} = 0 ] || say "missing $purpose ${lacking[*]}"
+	missing+=("${lacking[@]}")
+done < <(for name; do group "$name"; done | awk '!seen[$0]++')
+[ ${#missing[@]} -gt 0 ] || exit 0
+[ -z "$check_only" ] || die "to install them: scripts/install-deps.sh $*"
+
+install() {
+	local packages=() package
+	for package in "${missing[@]}"; do
+		packages+=("$(package_name "$package")")
+	done
+	apt_quiet -o DPkg::Lock::Timeout=300 install --no-install-recommends "${packages[@]}"
+}
+
+if package_known "${missing[0]}"; then
+	install || { apt_update && install; } || die "installing failed"
+else
+	{ apt_update && install; } || die "installing failed"
+fi

@@ -1,0 +1,203 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# nested.sh [options] -- COMMAND [ARG...]
+#
+# Runs COMMAND as root inside emulated hardware in which KVM works: QEMU emulates an AMD processor with its virtualization, all in software,
+# and the stock kernel in KERNEL-DIR runs there. So it needs nothing of the host, and is slow: fit for checks and comparisons, not for use.
+# COMMAND's output comes out as it is written, and its exit status is ours; 124 after a timeout, 125 when the machine itself failed.
+#
+#   --kernel-dir DIR     what scripts/get-kernel.sh made; appears inside as /kernel
+#   --busybox FILE       a static busybox: the system inside
+#   --tinyvmm FILE       put tinyvmm, its libraries and those it loads by name, into /usr
+#   --program FILE       put this program, and its libraries, into /usr/bin
+#   --library SONAME     put this library, and those it needs, into /usr/lib
+#   --file SRC:DEST      put a file or a directory there
+#   --out DIR            DIR on the host is /out inside
+#   --cpus N, --memory MIB, --disk-size MIB     of the outer machine: 2, 2048, 4096
+#   --timeout SECONDS    600
+#   --terminal           our terminal becomes the command's
+#   --log FILE           the outer machine's own console
+#   --qemu-arg ARG       one more argument for QEMU
+#
+# Kept between runs, under build/nested: an image of the kernel directory and the outer initramfs.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/lib.sh
+. "$here/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+
+kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--terminal) terminal=1 && shift && continue ;;
+	--) shift && break ;;
+	esac
+	[ $# -ge 2 ] || die "$1 needs a value"
+	case $1 in
+	--kernel-dir) kernel_dir=$2 ;;
+	--busybox) busybox=$2 ;;
+	--tinyvmm) tinyvmm=$2 ;;
+	--program) programs+=("$2") ;;
+	--library) libraries+=("$2") ;;
+	--file) files+=("$2") ;;
+	--out) out=$2 ;;
+	--cpus) cpus=$2 ;;
+	--memory) memory=$2 ;;
+	--disk-size) disk_size=$2 ;;
+	--timeout) timeout=$2 ;;
+	--log) log=$2 ;;
+	--qemu-arg) qemu_args+=("$2") ;;
+	*) die "unknown option $1" ;;
+	esac
+	shift 2
+done
+[ $# -gt 0 ] || die "no command"
+[ -f "$kernel_dir/release" ] || die "--kernel-dir: $kernel_dir is not what get-kernel.sh makes"
+[ -x "$busybox" ] || die "--busybox: $busybox is no program"
+command -v qemu-system-x86_64 >/dev/null || die "qemu-system-x86_64 is missing: scripts/install-deps.sh demo"
+
+release=$(<"$kernel_dir/release")
+cache=$here/../build/nested/$release
+mkdir -p "$cache"
+tmp=$(mktemp -d "$cache/run.XXXXXX")
+qemu=''
+saved_tty=''
+# shellcheck disable=SC2317 # called by trap
+cleanup() {
+	if [ -n "$qemu" ]; then
+		kill "$qemu" 2>/dev/null || true
+		wait "$qemu" 2>/dev/null || true
+	fi
+	[ -z "$saved_tty" ] || stty "$saved_tty" 2>/dev/null || true
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# image FILE TREE MIB: an ext4 image of a directory, sparse. No journal: it lives for one run.
+image() {
+	truncate -s "$3M" "$1"
+	mke2fs -q -F -t ext4 -O ^has_journal -E lazy_itable_init=1,root_owner=0:0 -m 0 -d "$2" "$1"
+}
+
+# What the outer machine needs before it sees its root disk, in loading order
+initramfs_tree() {
+	local tree=$1 module
+	mkdir -p "$tree/bin" "$tree/modules"
+	cp "$busybox" "$tree/bin/busybox"
+	cp "$here/nested/initramfs-init" "$tree/init"
+	for module in virtio_pci virtio_blk crc32c_generic ext4; do
+		modprobe --show-depends -d "$kernel_dir" -S "$release" "$module"
+	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r module; do
+		cp "$module" "$tree/modules/"
+		echo "${module##*/}"
+	done >"$tree/modules.list"
+}
+
+# Both are made under another name first: a broken run leaves nothing that looks whole, and runs side by side do not meet.
+kernel_parts() {
+	if ! [ -f "$cache/kernel.img" ] || [ "$kernel_dir/release" -nt "$cache/kernel.img" ]; then
+		image "$tmp/kernel.img" "$kernel_dir" $(($(du -sm "$kernel_dir" | cut -f1) * 5 / 4 + 32))
+		mv "$tmp/kernel.img" "$cache/kernel.img"
+	fi
+	mkdir "$tmp/initramfs"
+	initramfs_tree "$tmp/initramfs"
+	(cd "$tmp/initramfs" && find . | "$busybox" cpio -o -H newc 2>/dev/null) >"$tmp/initramfs.cpio"
+}
+
+root_image() {
+	local tree=$tmp/root item
+	mkdir "$tree"
+	tree_base "$tree" "$busybox"
+	rm "$tree/usr/bin/init" # busybox's own would take our place
+	install -m 755 "$here/nested/init" "$tree/usr/bin/init"
+	echo 'nameserver 127.0.0.1' >"$tree/etc/resolv.conf"
+	if [ -n "$tinyvmm" ]; then
+		tree_program "$tree" "$tinyvmm" tinyvmm
+		grep -aoE 'lib[a-z0-9]+\.so\.[0-9.]*[0-9]' "$tinyvmm" | sort -u | while read -r item; do
+			tree_library "$tree" "$item" || say "nested.sh: no $item on this host: tinyvmm goes without"
+		done
+	fi
+	for item in "${programs[@]}"; do
+		tree_program "$tree" "$item"
+	done
+	for item in "${libraries[@]}"; do
+		tree_library "$tree" "$item" || die "this host has no library $item"
+	done
+	for item in "${files[@]}"; do
+		mkdir -p "$tree/$(dirname "${item#*:}")"
+		cp -a --sparse=always "${item%%:*}" "$tree/${item#*:}"
+	done
+	mkdir -p "$tree/nested"
+	environment >"$tree/nested/environment"
+	for item in "$@"; do
+		printf "'%s' " "${item//\'/\'\\\'\'}"
+	done >"$tree/nested/command"
+	image "$tmp/root.img" "$tree" "$disk_size"
+}
+
+environment() {
+	local rows=24 columns=80
+	if [ -n "$terminal" ]; then
+		read -r rows columns < <(stty size) || true
+	fi
+	cat <<-END
+		export NESTED=1 NESTED_OUT=${out:+1} NESTED_TERMINAL=$terminal TERM=${TERM:-vt100} LINES=$rows COLUMNS=$columns
+	END
+}
+
+# shellcheck disable=SC2054 # the commas are QEMU's
+run() {
+	local machine=(
+		-M q35 -accel tcg,thread=multi -cpu max,+svm,+npt -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot
+		-kernel "$kernel_dir/boot/vmlinuz-$release" -initrd "$tmp/initramfs.cpio"
+		-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on"
+		-serial "file:${log:-$tmp/console.log}"
+		-drive "if=none,id=root,file=$tmp/root.img,format=raw,cache=unsafe" -device virtio-blk-pci,drive=root
+		-drive "if=none,id=kernel,file=$cache/kernel.img,format=raw,readonly=on,file.locking=off" -device virtio-blk-pci,drive=kernel
+		-device virtio-serial-pci
+		-chardev "file,id=status,path=$tmp/status" -device virtserialport,chardev=status,name=status
+		-chardev stdio,id=output,signal=off
+	)
+	if [ -n "$terminal" ]; then
+		machine+=(-device virtconsole,chardev=output)
+	else
+		machine+=(-device virtserialport,chardev=output,name=output)
+	fi
+	if [ -n "$out" ]; then
+		machine+=(-virtfs "local,path=$out,mount_tag=out,security_model=none")
+	fi
+	# Should we be killed with no chance to clean up, the kernel ends what we started.
+	setpriv --pdeathsig TERM timeout --foreground -k 5 "$timeout" setpriv --pdeathsig KILL \
+		qemu-system-x86_64 "${machine[@]}" "${qemu_args[@]}" <&3 &
+	qemu=$!
+	local status=0
+	wait "$qemu" || status=$?
+	qemu=''
+	return "$status"
+}
+
+kernel_parts
+root_image "$@"
+if [ -n "$terminal" ]; then
+	saved_tty=$(stty -g)
+	exec 3<&0
+else
+	# A standard input that never ends: at its end QEMU would close the port that output goes through.
+	mkfifo "$tmp/stdin"
+	exec 3<>"$tmp/stdin"
+fi
+status=0
+run || status=$?
+if [ "$status" = 124 ]; then
+	say "nested.sh: stopped after $timeout s"
+	exit 124
+elif ! [ -s "$tmp/status" ]; then
+	say "nested.sh: the outer machine failed (QEMU's status $status). The end of its console:"
+	tail -n 30 "${log:-$tmp/console.log}" >&2 || true
+	exit 125
+fi
+exit "$(<"$tmp/status")"

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/* --help and --version, in 80 columns. Options and exit statuses come from the parser's own tables, so the text cannot drift from it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/cli.h"
+#include "vmm/cli_options.h"
+
+#define HELP_COLUMN 32
+
+static void print_option(const struct cli_option *option)
+{
+	char left[64];
+	char letter[8] = "    ";
+	const char *line = option->help;
+
+	if (option->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+	snprintf(left, sizeof(left), "  %s--%s %s", letter, option->name, option->value ? option->value : "");
+	for (const char *head = left; line; head = "") {
+		const char *end = strchrnul(line, '\n');
+		printf("%-*s%.*s\n", HELP_COLUMN, head, (int)(end - line), line);
+		line = *end ? end + 1 : NULL;
+	}
+}
+
+void cli_help(void)
+{
+	puts("tinyvmm boots a Linux kernel in a virtual machine (KVM).\n"
+	     "\n"
+	     "  tinyvmm [run] --kernel FILE [--disk FILE]... [OPTION]... [-- COMMAND ARG...]\n"
+	     "  tinyvmm check    what this host gives a machine, and what to do about the rest\n"
+	     "\n"
+	     "Without COMMAND the guest's init is started. With it, only COMMAND runs, on\n"
+	     "tinyvmm's standard input, output and error, and its status is tinyvmm's.");
+	for (unsigned i = 0; i < cli_option_count; i++) {
+		if (cli_options[i].heading)
+			printf("\n%s:\n", cli_options[i].heading);
+		else
+			print_option(&cli_options[i]);
+	}
+	puts("\nKeys on a terminal: Ctrl-A x quits, Ctrl-A c lists the others.\n"
+	     "\n"
+	     "Exit status: COMMAND's own (128+N when signal N ended it), or\n");
+	for (unsigned i = 0; i < cli_status_count; i++)
+		printf("  %3d  %s\n", (int)cli_statuses[i].status, cli_statuses[i].meaning);
+	puts("\nExamples:\n"
+	     "  tinyvmm -k /boot/vmlinuz -d rootfs.img,cow -c 2 -m 1G\n"
+	     "  tinyvmm -k bzImage -d rootfs.img,cow --timeout 60 -- uname -a");
+}
+
+void cli_version(void)
+{
+	puts("tinyvmm " VERSION);
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The option table of `tinyvmm [run]`, and the options that have no parts. Completion files and manual are held against this table by
+ * tests/unit/vmm/test_cli_docs.c. */
+#include "vmm/cli_options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/cli.h"
+#include "vmm/util/log.h"
+#include "vmm/util/parse.h"
+
+#define TIMEOUT_MAX_S (366u * 24 * 3600)
+#define NAME_BYTES_MAX 63 /* a DNS label (RFC 1035, 2.3.4): the name is the guest's host name too */
+
+static void *config_field(struct cli *cli)
+{
+	return (char *)cli->config + cli->option->field;
+}
+
+static const char *take_text(struct cli *cli, char *value)
+{
+	*(const char **)config_field(cli) = value;
+	return NULL;
+}
+
+static const char *take_flag(struct cli *cli, char *value)
+{
+	(void)value;
+	*(bool *)config_field(cli) = true;
+	return NULL;
+}
+
+static const char *take_switch(struct cli *cli, char *value)
+{
+	return parse_bool(value, config_field(cli)) ? "neither on nor off" : NULL;
+}
+
+/* The place of `value` in a NULL-terminated list of words; -1: not there. */
+static int find_word(const char *const *words, const char *value)
+{
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(words[i], value))
+			return i;
+	}
+	return -1;
+}
+
+static const char *take_root(struct cli *cli, char *value)
+{
+	if (strncmp(value, "/dev/", 5) || !value[5])
+		return "not a device of the guest";
+	return take_text(cli, value);
+}
+
+static const char *take_init(struct cli *cli, char *value)
+{
+	if (value[0] != '/')
+		return "not an absolute path";
+	return take_text(cli, value);
+}
+
+static const char *take_env(struct cli *cli, char *value)
+{
+	struct config *config = cli->config;
+	size_t key_len = strcspn(value, "="), n = 0;
+
+	if (!value[key_len])
+		return "has no '='";
+	if (!key_len || strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != key_len ||
+	    (value[0] >= '0' && value[0] <= '9'))
+		return "not a variable's name before the '='";
+	while (config->env && config->env[n])
+		n++;
+	char **grown = realloc(config->env, (n + 2) * sizeof(*grown));
+	if (!grown)
+		return strerror(ENOMEM);
+	grown[n] = value;
+	grown[n + 1] = NULL;
+	config->env = grown;
+	return NULL;
+}
+
+static const char *take_cpus(struct cli *cli, char *value)
+{
+	uint64_t cpus;
+	int err = parse_u64(value, 1, CONFIG_CPUS_MAX, &cpus);
+
+	if (err)
+		return err == -ERANGE ? "out of range" : "not a number";
+	cli->config->cpus = (unsigned)cpus;
+	return NULL;
+}
+
+static const char *take_memory(struct cli *cli, char *value)
+{
+	uint64_t bytes;
+	int err = parse_size(value, &bytes);
+
+	if (err)
+		return err == -ERANGE ? "too much" : "not a size";
+	if (bytes < CONFIG_MEMORY_MIN_BYTES)
+		return "too little";
+	if (bytes % CONFIG_MEMORY_STEP_BYTES)
+		return "not a multiple of 1M";
+	cli->config->memory_bytes = bytes;
+	return NULL;
+}
+
+static const char *take_name(struct cli *cli, char *value)
+{
+	size_t len = strlen(value);
+
+	if (len > NAME_BYTES_MAX)
+		return "too long";
+	if (value[0] == '.')
+		return "starts with a dot";
+	if (strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != len)
+		return "holds other characters than it may";
+	return take_text(cli, value);
+}
+
+static const char *take_timeout(struct cli *cli, char *value)
+{
+	uint64_t seconds;
+	int err = parse_u64(value, 0, TIMEOUT_MAX_S, &seconds);
+
+	if (err)
+		return err == -ERANGE ? "too long" : "not a number of seconds";
+	cli->config->timeout_s = (unsigned)seconds;
+	return NULL;
+}
+
+static const char *take_console(struct cli *cli, char *value)
+{
+	static const char *const words[] = { "hvc", "serial", NULL };
+	int i = find_word(words, value);
+
+	if (i < 0)
+		return "no such console";
+	cli->config->console = i ? CONSOLE_SERIAL : CONSOLE_HVC;
+	return NULL;
+}
+
+static const char *take_sandbox(struct cli *cli, char *value)
+{
+	static const char *const words[] = { [SANDBOX_ON] = "on", [SANDBOX_LOG] = "log", [SANDBOX_OFF] = "off", NULL };
+	int i = find_word(words, value);
+
+	if (i < 0)
+		return "no such mode";
+	cli->config->sandbox = (enum config_sandbox)i;
+	return NULL;
+}
+
+static const char *take_unpack(struct cli *cli, char *value)
+{
+	static const char *const words[] = { "host", "guest", NULL };
+	int i = find_word(words, value);
+
+	if (i < 0)
+		return "no such place";
+	cli->config->unpack_in_guest = i == 1;
+	return NULL;
+}
+
+static const char *take_log_level(struct cli *cli, char *value)
+{
+	static const char *const words[] = { [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL };
+	int i = find_word(words, value);
+
+	(void)cli;
+	if (i < 0)
+		return "no such level";
+	log_set_level((enum log_level)i);
+	return NULL;
+}
+
+static const char *take_help(struct cli *cli, char *value)
+{
+	(void)value;
+	cli->print = cli_help;
+	return NULL;
+}
+
+static const char *take_version(struct cli *cli, char *value)
+{
+	(void)value;
+	cli->print = cli_version;
+	return NULL;
+}
+
+#define FIELD(member) offsetof(struct config, member)
+
+/* clang-format off */
+const struct cli_option cli_options[] = {
+	{ .heading = "Guest" },
+	{ .name = "kernel", .letter = 'k', .value = "FILE",
+	  .take = take_text, .field = FIELD(kernel_path),
+	  .takes = "a kernel file: bzImage, vmlinux, or either of them gzipped",
+	  .help = "kernel to boot: bzImage or vmlinux, also gzipped" },
+	{ .name = "disk", .letter = 'd', .value = "FILE[,PART]...", .repeats = true,
+	  .take = cli_take_disk,
+	  .takes = "FILE[,ro][,cow|,cow=FILE][,serial=TEXT][,format=raw]",
+	  .help = "disk image or block device, repeatable; the\n"
+		  "first holds the root. Parts: ro; cow (writes\n"
+		  "are dropped at the end); cow=FILE (kept in\n"
+		  "FILE); serial=TEXT; format=raw" },
+	{ .name = "root", .value = "DEV",
+	  .take = take_root, .field = FIELD(root),
+	  .takes = "the guest's name of it, such as /dev/vda2",
+	  .help = "root device in the guest (default: found)" },
+	{ .name = "init", .value = "PATH",
+	  .take = take_init, .field = FIELD(init),
+	  .takes = "an absolute path in the guest",
+	  .help = "what to start as init (/sbin/init)" },
+	{ .name = "append", .letter = 'a', .value = "TEXT",
+	  .take = take_text, .field = FIELD(append),
+	  .takes = "text for the kernel's command line, all of it at once",
+	  .help = "add TEXT to the kernel's command line" },
+	{ .name = "initrd", .value = "FILE",
+	  .take = take_text, .field = FIELD(initrd_path),
+	  .takes = "an initramfs file",
+	  .help = "boot this initramfs instead of our own" },
+	{ .name = "modules", .value = "DIR",
+	  .take = take_text, .field = FIELD(modules_dir),
+	  .takes = "the directory of this kernel's modules",
+	  .help = "the kernel's modules (default: beside the\n"
+		  "kernel, then /lib/modules)" },
+	{ .name = "env", .value = "KEY=VALUE", .repeats = true,
+	  .take = take_env,
+	  .takes = "KEY=VALUE, KEY of letters, digits and _",
+	  .help = "variable for the guest's command, repeatable" },
+
+	{ .heading = "Machine" },
+	{ .name = "cpus", .letter = 'c', .value = "N",
+	  .take = take_cpus,
+	  .takes = "a number from 1 to 254",
+	  .help = "processors (1)" },
+	{ .name = "memory", .letter = 'm', .value = "SIZE",
+	  .take = take_memory,
+	  .takes = "a size such as 512M or 8G, at least 64M, in whole M",
+	  .help = "memory, such as 512M or 8G (512M)" },
+	{ .name = "net", .letter = 'n', .value = "KIND[,PART]...", .repeats = true,
+	  .take = cli_take_net,
+	  .takes = "none, user[,hostfwd=RULE]...[,restrict] or tap[,ifname=NAME][,ip=ADDRESS/PREFIX][,gw=ADDRESS], "
+		   "user and tap also [,mac=MAC][,mtu=N][,dns=ADDRESS]",
+	  .help = "network card, repeatable: user (default; no\n"
+		  "root needed), tap or none. Parts of user:\n"
+		  "hostfwd=tcp:127.0.0.1:2222-:22 (repeatable),\n"
+		  "restrict; of tap: ifname=NAME, ip=A/PREFIX,\n"
+		  "gw=A; of both: mac=MAC, mtu=N, dns=A" },
+	{ .name = "rng", .value = "on|off",
+	  .take = take_switch, .field = FIELD(rng),
+	  .takes = "on or off",
+	  .help = "entropy device (on)" },
+	{ .name = "console", .value = "hvc|serial",
+	  .take = take_console,
+	  .takes = "hvc (virtio) or serial (16550)",
+	  .help = "virtio console or serial port (hvc; serial\n"
+		  "with --initrd)" },
+	{ .name = "name", .value = "NAME",
+	  .take = take_name, .field = FIELD(name),
+	  .takes = "up to 63 letters, digits and _ + - ., the first of them no dot",
+	  .help = "the machine's name (tinyvmm)" },
+
+	{ .heading = "Run" },
+	{ .name = "timeout", .value = "SECONDS",
+	  .take = take_timeout,
+	  .takes = "whole seconds, at most a year; 0 for no limit",
+	  .help = "end after so long, with status 124" },
+	{ .name = "no-reboot",
+	  .take = take_flag, .field = FIELD(no_reboot),
+	  .help = "end when the guest reboots, with status 121" },
+	{ .name = "console-log", .value = "FILE",
+	  .take = take_text, .field = FIELD(console_log),
+	  .takes = "a file to write",
+	  .help = "write the guest's kernel messages, or all that\n"
+		  "its console shows, to FILE" },
+	{ .name = "sandbox", .value = "on|off|log",
+	  .take = take_sandbox,
+	  .takes = "on, off or log",
+	  .help = "system-call filters (on); log: only report" },
+	{ .name = "unpack", .value = "host|guest",
+	  .take = take_unpack,
+	  .takes = "host or guest",
+	  .help = "where a bzImage is unpacked (host: faster;\n"
+		  "guest: kernel address randomisation works)" },
+	{ .name = "no-cache",
+	  .take = take_flag, .field = FIELD(no_cache),
+	  .help = "keep no unpacked kernel in ~/.cache/tinyvmm" },
+	{ .name = "log-level", .value = "LEVEL",
+	  .take = take_log_level,
+	  .takes = "error, warn, info or debug",
+	  .help = "error, warn (default), info or debug" },
+	{ .name = "dry-run",
+	  .take = take_flag, .field = FIELD(dry_run),
+	  .help = "print the machine and do not start it" },
+
+	{ .heading = "Help" },
+	{ .name = "help", .letter = 'h', .take = take_help, .help = "this text" },
+	{ .name = "version", .letter = 'V', .take = take_version, .help = "the version" },
+};
+/* clang-format on */
+
+const unsigned cli_option_count = sizeof(cli_options) / sizeof(*cli_options);
+_Static_assert(sizeof(cli_options) / sizeof(*cli_options) <= 64, "struct cli.seen has a bit for each option");
+
+const struct cli_status cli_statuses[] = {
+	{ EXIT_GUEST_OFF, "the guest powered off" },
+	{ EXIT_USAGE, "the command line, or a file it names, is at fault" },
+	{ EXIT_PANIC, "the guest's kernel panicked or never came up" },
+	{ EXIT_REBOOT, "the guest rebooted under --no-reboot" },
+	{ EXIT_HOST, "the host refused: no KVM, no memory, no permission" },
+	{ EXIT_GUEST_FAULT, "the machine failed: KVM's internal error, or our own" },
+	{ EXIT_TIMEOUT, "--timeout ran out" },
+	{ EXIT_QUIT, "Ctrl-A x, or a signal asked tinyvmm to end" },
+	{ EXIT_NOT_EXECUTABLE, "COMMAND can't be executed" },
+	{ EXIT_NOT_FOUND, "COMMAND was not found" },
+};
+
+const unsigned cli_status_count = sizeof(cli_statuses) / sizeof(*cli_statuses);

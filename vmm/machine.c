@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A machine's life: see machine.h. What its devices are joined to is in machine_devices.c. */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "arch/arch.h"
+#include "arch/host.h"
+#include "vmm/machine_devices.h"
+#include "vmm/sandbox.h"
+#include "vmm/terminal.h"
+#include "vmm/util/io.h"
+#include "vmm/util/log.h"
+#include "vmm/vcpu.h"
+
+struct machine {
+	struct vm vm;
+	const struct config *config;
+	const struct prepared *prepared;
+	const struct plan *plan;
+	struct guest_io *io;
+	struct loop *loop;
+	struct sandbox sandbox;
+	struct vcpus *vcpus;
+	struct vm_state *initial; /* NULL: this machine never restarts */
+	struct machine_devices *devices;
+	struct arch_boot boot;
+	_Atomic enum vm_event event;
+	int signal_fd;
+	int signal; /* that asked us to end; 0: none */
+	struct loop_watch signal_watch;
+	struct loop_timer timeout;
+};
+
+/* --- stopping --------------------------------------------------------------------------------------------------------------------- */
+
+static void machine_stop(struct vm *vm, enum vm_event event)
+{
+	struct machine *m = (struct machine *)vm; /* its first member */
+	enum vm_event running = VM_RUNNING;
+
+	if (!atomic_compare_exchange_strong(&m->event, &running, event))
+		return;
+	vcpus_stop(m->vcpus);
+	loop_stop(m->loop);
+}
+
+static void on_timeout(void *arg)
+{
+	struct machine *m = arg;
+
+	log_error("the guest ran for the %u seconds of --timeout and was ended", m->config->timeout_s);
+	machine_stop(&m->vm, VM_TIMEOUT);
+}
+
+static void send_window_size(struct machine *m)
+{
+	uint16_t columns, rows;
+
+	if (terminal_size(&columns, &rows))
+		machine_devices_resize(m->devices, columns, rows);
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct machine *m = arg;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(m->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGWINCH) {
+		send_window_size(m);
+		return;
+	}
+	m->signal = (int)info.ssi_signo;
+	machine_stop(&m->vm, VM_QUIT);
+}
+
+static void on_escape_quit(void *arg)
+{
+	machine_stop(&((struct machine *)arg)->vm, VM_QUIT);
+}
+
+static void on_escape_help(void *arg)
+{
+	static const char keys[] = "\r\ntinyvmm: Ctrl-A x quit, Ctrl-A b break (SysRq), Ctrl-A Ctrl-A a Ctrl-A, Ctrl-A c this list\r\n";
+
+	(void)arg;
+	write_full(STDERR_FILENO, keys, sizeof(keys) - 1);
+}
+
+static void on_escape_break(void *arg)
+{
+	machine_devices_break(((struct machine *)arg)->devices);
+}
+
+/* Signals become events of the loop; from here on none interrupts anything. */
+static int watch_signals(struct machine *m)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGWINCH);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->signal_fd < 0)
+		return -errno;
+	m->signal_watch = (struct loop_watch){ .fd = m->signal_fd, .events = EPOLLIN, .ready = on_signal, .arg = m };
+	return loop_add(m->loop, &m->signal_watch);
+}
+
+/* --- building ----------------------------------------------------------------------------------------------------------------------- */
+
+/* The first processor's part is enough, and hundreds of them take milliseconds to print. */
+#define CPUINFO_BYTES 8192
+
+static bool host_accelerates(void)
+{
+	char text[CPUINFO_BYTES];
+	struct arch_host host = { 0 };
+	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	close_fd(&fd);
+	if (n <= 0)
+		return true; /* not known: let it try */
+	text[n] = '\0';
+	arch_host_probe(&host, text);
+	return host.accelerated;
+}
+
+/* A stock kernel ends, or hangs, at the first instruction that KVM's emulator does not know: better said before. */
+static int refuse_emulation(const struct machine *m)
+{
+	if (m->vm.accelerated || !m->prepared->image.release[0])
+		return 0;
+	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. Use a host with VT-x or "
+		  "AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
+	return -ENODEV;
+}
+
+static int make_vm(struct machine *m)
+{
+	int err = kvm_open(&m->vm.kvm);
+
+	if (err)
+		return err;
+	m->vm.accelerated = host_accelerates();
+	err = refuse_emulation(m);
+	if (err)
+		return err;
+	err = kvm_create_vm(&m->vm.kvm, 0);
+	if (err) {
+		log_error("KVM makes no virtual machine: %s", strerror(-err));
+		return err;
+	}
+	int limit = kvm_capability(&m->vm.kvm, KVM_CAP_MAX_VCPUS);
+	if (limit && m->config->cpus > (unsigned)limit) {
+		log_error("--cpus %u: KVM on this host gives a guest at most %d", m->config->cpus, limit);
+		return -E2BIG;
+	}
+	m->vm.cpus = m->config->cpus;
+	m->vm.stop = machine_stop;
+	return arch_vm_init(&m->vm);
+}
+
+static int make_memory(struct machine *m)
+{
+	int err = arch_add_ram(&m->vm.mem, m->config->memory_bytes);
+
+	for (unsigned i = 0; i < m->vm.mem.region_count && !err; i++) {
+		const struct mem_region *r = &m->vm.mem.region[i];
+		err = kvm_add_memory(&m->vm.kvm, r->gpa, r->host, r->size_bytes, false);
+		if (err)
+			log_error("KVM does not take %llu MiB of guest memory: %s", (unsigned long long)(r->size_bytes >> 20), strerror(-err));
+	}
+	return err;
+}
+
+static int make_processors(struct machine *m)
+{
+	int err = vcpus_new(&m->vcpus, &m->vm);
+
+	return err ? err : arch_vm_init_late(&m->vm);
+}
+
+static int make_devices(struct machine *m)
+{
+	const struct machine_devices_site site = {
+		.vm = &m->vm,
+		.config = m->config,
+		.plan = m->plan,
+		.io = m->io,
+		.loop = m->loop,
+		.sandbox = &m->sandbox,
+	};
+	int err = machine_devices_new(&m->devices, &site);
+
+	bus_freeze(&m->vm.mmio);
+	bus_freeze(&m->vm.pio);
+	return err;
+}
+
+static int load_guest(struct machine *m)
+{
+	m->boot = (struct arch_boot){
+		.image = &m->prepared->image,
+		.initrd_fd = m->prepared->initrd_fd,
+		.initrd_bytes = m->prepared->initrd_bytes,
+		.cmdline = m->plan->cmdline,
+		.devices = &m->plan->devices,
+		.cpus = m->vm.cpus,
+	};
+	int err = arch_load(&m->vm, &m->boot);
+	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
+		err = arch_vcpu_boot(vcpus_get(m->vcpus, i), &m->boot);
+	return err;
+}
+
+/* A machine that may restart remembers how it began. */
+static int save_initial(struct machine *m)
+{
+	int err = 0;
+
+	if (m->config->no_reboot)
+		return 0;
+	err = arch_vm_save(&m->vm, &m->initial);
+	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
+		err = arch_vcpu_save(vcpus_get(m->vcpus, i));
+	return err;
+}
+
+static int enter_vcpu_sandbox(void *arg)
+{
+	return sandbox_enter(&((struct machine *)arg)->sandbox, SANDBOX_VCPU);
+}
+
+int machine_new(struct machine **out, const struct config *config, const struct prepared *prepared, const struct plan *plan,
+		struct guest_io *io)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	int err;
+
+	*out = NULL;
+	if (!m)
+		return -ENOMEM;
+	m->config = config;
+	m->prepared = prepared;
+	m->plan = plan;
+	m->io = io;
+	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
+	m->loop = loop_new();
+	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .send_break = on_escape_break, .arg = m };
+	err = m->loop ? 0 : -ENOMEM;
+	if (!err)
+		err = sandbox_init(&m->sandbox, config);
+	if (!err)
+		err = watch_signals(m);
+	if (!err)
+		err = make_vm(m);
+	if (!err)
+		err = make_memory(m);
+	if (!err)
+		err = make_processors(m);
+	if (!err)
+		err = save_initial(m);
+	if (!err)
+		err = sandbox_ready(&m->sandbox);
+	if (!err)
+		err = make_devices(m);
+	if (!err)
+		err = load_guest(m);
+	if (!err)
+		err = vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+	if (err) {
+		machine_free(m);
+		return err;
+	}
+	*out = m;
+	return 0;
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	vcpus_free(m->vcpus);
+	machine_devices_free(m->devices);
+	free(m->initial);
+	mem_release(&m->vm.mem);
+	kvm_release(&m->vm.kvm);
+	sandbox_release(&m->sandbox);
+	if (m->loop) {
+		loop_remove(m->loop, &m->signal_watch);
+		loop_timer_cancel(m->loop, &m->timeout);
+	}
+	close_fd(&m->signal_fd);
+	loop_free(m->loop);
+	free(m);
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------------------------ */
+
+static int machine_restart(struct machine *m)
+{
+	int err;
+
+	log_info("the guest restarts");
+	machine_devices_reset(m->devices);
+	guest_io_restart(m->io);
+	err = mem_clear(&m->vm.mem);
+	if (!err)
+		err = arch_vm_restore(&m->vm, m->initial);
+	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
+		err = arch_vcpu_restore(vcpus_get(m->vcpus, i));
+	return err ? err : load_guest(m);
+}
+
+/* The last output may wait for a slow reader; a signal, or the user, ends the waiting. */
+static void finish_output(struct machine *m)
+{
+	while (!m->signal && atomic_load(&m->event) != VM_QUIT && !machine_devices_finish(m->devices)) {
+		if (loop_step(m->loop))
+			return;
+	}
+}
+
+/* A reset before guest/init was heard is no reboot: the kernel never came up. */
+static bool came_up(const struct machine *m)
+{
+	return m->io->up || !m->prepared->own_initramfs;
+}
+
+static enum vm_event run_until_end(struct machine *m)
+{
+	for (;;) {
+		vcpus_run(m->vcpus);
+		int err = loop_run(m->loop);
+		if (err) {
+			log_error("the event loop failed: %s", strerror(-err));
+			machine_stop(&m->vm, VM_FAULT);
+		}
+		vcpus_hold(m->vcpus);
+		enum vm_event event = atomic_load(&m->event);
+		if (event != VM_RESET || m->config->no_reboot || !came_up(m))
+			return event;
+		finish_output(m);
+		if (machine_restart(m))
+			return VM_FAULT;
+		atomic_store(&m->event, VM_RUNNING);
+	}
+}
+
+static int panic_status(struct machine *m, const char *what)
+{
+	terminal_restore();
+	guest_io_show_log(m->io);
+	log_error("%s", what);
+	return EXIT_PANIC;
+}
+
+static int poweroff_status(const struct machine *m)
+{
+	if (m->io->fatal[0]) {
+		log_error("the guest could not start: %s", m->io->fatal);
+		return EXIT_GUEST_FAULT;
+	}
+	if (!m->io->command)
+		return EXIT_GUEST_OFF;
+	if (m->io->has_status)
+		return m->io->status;
+	log_error("the guest powered off before its command ended");
+	return EXIT_GUEST_FAULT;
+}
+
+static int exit_status(struct machine *m, enum vm_event event)
+{
+	switch (event) {
+	case VM_POWEROFF:
+		return poweroff_status(m);
+	case VM_RESET:
+		if (!came_up(m))
+			return panic_status(m, "the guest's kernel never came up: it reset before user space");
+		log_info("the guest rebooted, which --no-reboot makes the end");
+		return EXIT_REBOOT;
+	case VM_PANIC:
+		return panic_status(m, "the guest's kernel panicked");
+	case VM_TIMEOUT:
+		return EXIT_TIMEOUT;
+	case VM_QUIT:
+		return EXIT_QUIT;
+	case VM_RUNNING:
+	case VM_FAULT:
+		break;
+	}
+	return EXIT_GUEST_FAULT;
+}
+
+int machine_run(struct machine *m)
+{
+	if (m->config->timeout_s) {
+		m->timeout = (struct loop_timer){ .expired = on_timeout, .arg = m };
+		loop_timer_set(m->loop, &m->timeout, (int64_t)m->config->timeout_s * 1000000000);
+	}
+	if (m->io->tty || (!m->io->command && isatty(STDIN_FILENO)))
+		terminal_raw();
+	send_window_size(m);
+	if (sandbox_enter(&m->sandbox, SANDBOX_MAIN)) {
+		terminal_restore();
+		return EXIT_HOST;
+	}
+	enum vm_event event = run_until_end(m);
+	finish_output(m);
+	terminal_restore();
+	return exit_status(m, event);
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The devices of a machine: see machine_devices.h. machine_devices_new() is the list of them, in the order of the plan.
+ *
+ * A virtio device costs KVM: one interrupt line (irqfd), one ioeventfd a queue, and, where KVM has read-only memory, a slot for its register page and an ioeventfd that
+ * swallows interrupt acknowledgements (devices/virtio/mmio.h).
+ */
+#include "vmm/machine_devices.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "devices/power.h"
+#include "devices/pvpanic.h"
+#include "devices/serial.h"
+#include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/mmio.h"
+#include "devices/virtio/net.h"
+#include "devices/virtio/rng.h"
+#include "vmm/util/io.h"
+#include "vmm/util/log.h"
+
+#define SYSRQ_OF_HVC 0x0f /* Ctrl-O: drivers/tty/hvc/hvc_console.c */
+#define DISK_QUEUES_MAX 4
+
+struct attached_virtio {
+	struct virtio_mmio mmio;
+	struct irq irq;
+};
+
+struct attached_disk {
+	struct machine_devices *all;
+	struct block *block;
+	struct virtio_blk *blk;
+	struct loop *loop;
+	pthread_t thread;
+	bool started;
+};
+
+struct attached_net {
+	struct netdev *netdev;
+	struct virtio_net *net;
+};
+
+struct machine_devices {
+	struct machine_devices_site site;
+	struct power power;
+	struct pvpanic pvpanic;
+	struct irq serial_irq;
+	struct serial *serial;
+	struct virtio_console *console;
+	struct virtio_rng *rng;
+	struct attached_disk disk[CONFIG_DISKS_MAX];
+	struct attached_net net[CONFIG_NETS_MAX];
+	unsigned virtio_count;
+	struct attached_virtio virtio[DEV_DESC_MAX];
+};
+
+/* --- joining ---------------------------------------------------------------------------------------------------------------------- */
+
+static int make_line(struct machine_devices *d, struct irq *irq, const struct dev_desc *desc)
+{
+	irq->gsi = desc->gsi;
+	irq->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int err = irq->fd < 0 ? -errno : kvm_irqfd(&d->site.vm->kvm, irq->fd, irq->gsi);
+	if (err)
+		log_error("%s: KVM gives no interrupt line %u: %s", desc->name, desc->gsi, strerror(-err));
+	return err;
+}
+
+static int put_on_bus(struct machine_devices *d, const struct dev_desc *desc, const struct bus_range *range)
+{
+	struct bus_range r = *range;
+
+	r.name = desc->name;
+	r.base = desc->base;
+	r.size_bytes = desc->size_bytes;
+	int err = bus_add(desc->pio ? &d->site.vm->pio : &d->site.vm->mmio, &r);
+	if (err)
+		log_error("%s: no place on the bus at 0x%llx: %s", desc->name, (unsigned long long)desc->base, strerror(-err));
+	return err;
+}
+
+/* The register page as read-only guest memory: reads take no exit. A KVM without it serves them through the bus. */
+static int share_registers(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
+{
+	struct kvm *kvm = &d->site.vm->kvm;
+	struct kvm_notify ack = { .addr = desc->base + VIRTIO_MMIO_INTERRUPT_ACK, .len = 4, .any_value = true };
+	int err;
+
+	if (!kvm_capability(kvm, KVM_CAP_READONLY_MEM) || getenv("TINYVMM_NO_REGISTER_PAGE"))
+		return 0;
+	err = virtio_mmio_use_ack_fd(mmio);
+	if (err)
+		return err;
+	ack.fd = mmio->ack_fd;
+	err = kvm_add_memory(kvm, desc->base, mmio->page, mmio->page_bytes, true);
+	return err ? err : kvm_ioeventfd(kvm, &ack);
+}
+
+static int attach_virtio(struct machine_devices *d, const char *name, struct virtio_dev *dev)
+{
+	const struct dev_desc *desc = plan_find(d->site.plan, name);
+	struct attached_virtio *v = &d->virtio[d->virtio_count];
+	struct bus_range range = { .dev = &v->mmio, .read = virtio_mmio_read, .write = virtio_mmio_write, .lock = &dev->lock };
+	int err;
+
+	d->virtio_count++;
+	v->irq.fd = -1;
+	err = make_line(d, &v->irq, desc);
+	if (!err)
+		err = virtio_mmio_init(&v->mmio, dev, &v->irq);
+	if (!err)
+		err = share_registers(d, desc, &v->mmio);
+	for (unsigned q = 0; q < dev->queue_count && !err; q++) {
+		struct kvm_notify notify = {
+			.addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY, .len = 4, .value = q, .fd = v->mmio.notify_fd[q],
+		};
+		err = kvm_ioeventfd(&d->site.vm->kvm, &notify);
+	}
+	if (err) {
+		log_error("%s: can't be attached: %s", name, strerror(-err));
+		return err;
+	}
+	return put_on_bus(d, desc, &range);
+}
+
+/* --- the platform's own --------------------------------------------------------------------------------------------------------------- */
+
+static void on_power_off(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm->stop(vm, VM_POWEROFF);
+}
+
+static void on_power_reset(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm->stop(vm, VM_RESET);
+}
+
+static void on_panic(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm->stop(vm, VM_PANIC);
+}
+
+static int add_platform(struct machine_devices *d)
+{
+	const struct plan *plan = d->site.plan;
+	struct vm *vm = d->site.vm;
+
+	d->power = (struct power){ .off = on_power_off, .reset = on_power_reset, .arg = vm };
+	int err = put_on_bus(d, plan_find(plan, "power"), &(struct bus_range){ .dev = &d->power, .read = power_read, .write = power_write });
+	if (err)
+		return err;
+	d->pvpanic = (struct pvpanic){ .panicked = on_panic, .arg = vm };
+	return put_on_bus(d, plan_find(plan, "pvpanic"),
+			  &(struct bus_range){ .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write });
+}
+
+static int add_serial(struct machine_devices *d)
+{
+	const struct dev_desc *desc = plan_find(d->site.plan, "serial");
+	int err = make_line(d, &d->serial_irq, desc);
+
+	if (err)
+		return err;
+	d->serial = serial_new(&d->site.io->serial, &d->serial_irq, d->site.loop);
+	if (!d->serial)
+		return -ENOMEM;
+	return put_on_bus(d, desc, &(struct bus_range){
+		.dev = d->serial, .read = serial_read, .write = serial_write, .lock = serial_lock(d->serial) });
+}
+
+/* --- virtio ----------------------------------------------------------------------------------------------------------------------------- */
+
+static int add_console(struct machine_devices *d)
+{
+	const struct guest_io *io = d->site.io;
+
+	d->console = virtio_console_new("console", io->port, io->port_count, d->site.loop, &d->site.vm->mem);
+	return d->console ? attach_virtio(d, "console", virtio_console_dev(d->console)) : -ENOMEM;
+}
+
+static void *disk_thread(void *arg)
+{
+	struct attached_disk *disk = arg;
+	struct vm *vm = disk->all->site.vm;
+
+	if (sandbox_enter(disk->all->site.sandbox, SANDBOX_DISK) || loop_run(disk->loop))
+		vm->stop(vm, VM_FAULT);
+	return NULL;
+}
+
+static int start_disk_thread(struct attached_disk *disk, const char *name)
+{
+	sigset_t all, before;
+
+	/* Signals are the main thread's business. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int err = -pthread_create(&disk->thread, NULL, disk_thread, disk);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err) {
+		log_error("%s: no thread: %s", name, strerror(-err));
+		return err;
+	}
+	pthread_setname_np(disk->thread, name);
+	disk->started = true;
+	return 0;
+}
+
+static int add_disk(struct machine_devices *d, unsigned index)
+{
+	const struct config_disk *config = &d->site.config->disk[index];
+	struct attached_disk *disk = &d->disk[index];
+	char name[16];
+	unsigned queues = d->site.config->cpus < DISK_QUEUES_MAX ? d->site.config->cpus : DISK_QUEUES_MAX;
+	int err = block_open(&disk->block, &config->block);
+
+	if (err)
+		return err;
+	disk->all = d;
+	disk->loop = loop_new();
+	if (!disk->loop)
+		return -ENOMEM;
+	snprintf(name, sizeof(name), "disk%u", index);
+	const struct virtio_blk_config blk = { .name = plan_find(d->site.plan, name)->name, .serial = config->serial, .queues = queues };
+	disk->blk = virtio_blk_new(&blk, disk->block, disk->loop, &d->site.vm->mem);
+	if (!disk->blk)
+		return -ENOMEM;
+	err = attach_virtio(d, name, virtio_blk_dev(disk->blk));
+	return err ? err : start_disk_thread(disk, name);
+}
+
+static int add_net(struct machine_devices *d, unsigned index)
+{
+	const struct config_net *config = &d->site.config->net[index];
+	struct attached_net *net = &d->net[index];
+	char name[16];
+	int err = netdev_open(&net->netdev, &config->netdev, d->site.loop);
+
+	if (err)
+		return err;
+	snprintf(name, sizeof(name), "net%u", index);
+	struct virtio_net_card card = { .name = plan_find(d->site.plan, name)->name };
+	memcpy(card.mac, config->mac, sizeof(card.mac));
+	net->net = virtio_net_new(&card, net->netdev, d->site.loop, &d->site.vm->mem);
+	return net->net ? attach_virtio(d, name, virtio_net_dev(net->net)) : -ENOMEM;
+}
+
+static int add_rng(struct machine_devices *d)
+{
+	d->rng = virtio_rng_new("rng", d->site.loop, &d->site.vm->mem);
+	return d->rng ? attach_virtio(d, "rng", virtio_rng_dev(d->rng)) : -ENOMEM;
+}
+
+int machine_devices_new(struct machine_devices **out, const struct machine_devices_site *site)
+{
+	struct machine_devices *d = calloc(1, sizeof(*d));
+	int err;
+
+	*out = d;
+	if (!d)
+		return -ENOMEM;
+	d->site = *site;
+	d->serial_irq.fd = -1;
+	err = add_platform(d);
+	if (!err)
+		err = add_serial(d);
+	if (!err)
+		err = add_console(d);
+	for (unsigned i = 0; i < site->config->disk_count && !err; i++)
+		err = add_disk(d, i);
+	for (unsigned i = 0; i < site->config->net_count && !err; i++)
+		err = add_net(d, i);
+	if (!err && site->config->rng)
+		err = add_rng(d);
+	if (err == -ENOMEM)
+		log_error("not enough memory on the host for the machine's devices");
+	return err;
+}
+
+/* --- together ------------------------------------------------------------------------------------------------------------------------- */
+
+void machine_devices_free(struct machine_devices *d)
+{
+	if (!d)
+		return;
+	for (unsigned i = 0; i < CONFIG_DISKS_MAX; i++) {
+		if (d->disk[i].started) {
+			loop_stop(d->disk[i].loop);
+			pthread_join(d->disk[i].thread, NULL);
+		}
+	}
+	for (unsigned i = 0; i < CONFIG_NETS_MAX; i++)
+		netdev_close(d->net[i].netdev);
+	for (unsigned i = 0; i < d->virtio_count; i++) {
+		virtio_mmio_release(&d->virtio[i].mmio);
+		close_fd(&d->virtio[i].irq.fd);
+	}
+	for (unsigned i = 0; i < CONFIG_DISKS_MAX; i++) {
+		virtio_blk_free(d->disk[i].blk);
+		block_close(d->disk[i].block);
+		loop_free(d->disk[i].loop);
+	}
+	for (unsigned i = 0; i < CONFIG_NETS_MAX; i++)
+		virtio_net_free(d->net[i].net);
+	virtio_rng_free(d->rng);
+	virtio_console_free(d->console);
+	serial_free(d->serial);
+	close_fd(&d->serial_irq.fd);
+	free(d);
+}
+
+void machine_devices_reset(struct machine_devices *d)
+{
+	for (unsigned i = 0; i < d->virtio_count; i++)
+		virtio_mmio_reset(&d->virtio[i].mmio);
+	serial_reset(d->serial);
+}
+
+bool machine_devices_finish(struct machine_devices *d)
+{
+	bool serial = serial_flush(d->serial);
+
+	return virtio_console_flush(d->console) && serial;
+}
+
+void machine_devices_resize(struct machine_devices *d, uint16_t columns, uint16_t rows)
+{
+	virtio_console_resize(d->console, d->site.io->terminal_port, columns, rows);
+}
+
+void machine_devices_break(struct machine_devices *d)
+{
+	const uint8_t sysrq = SYSRQ_OF_HVC;
+
+	if (d->site.io->serial_console)
+		serial_break(d->serial);
+	else
+		virtio_console_inject(d->console, d->site.io->terminal_port, &sysrq, 1);
+}

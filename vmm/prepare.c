@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Preparation: see prepare.h. */
+#include "vmm/prepare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "arch/arch.h"
+#include "vmm/disk_probe.h"
+#include "vmm/initramfs.h"
+#include "vmm/kernel.h"
+#include "vmm/util/io.h"
+#include "vmm/util/log.h"
+#include "vmm/util/process.h"
+
+/* What the worker finds out, in memory that both sides see. */
+struct worker_result {
+	char root[32], fstype[32];
+	uint64_t initrd_bytes;
+};
+
+struct worker_job {
+	const struct config *config;
+	const struct guest_io *io;
+	const struct kernel_image *image;
+	int out_fd;
+	struct worker_result *result;
+};
+
+/* --- the root ------------------------------------------------------------------------------------------------------------------- */
+
+static int find_root(const struct worker_job *job)
+{
+	const struct config *config = job->config;
+	struct worker_result *r = job->result;
+	struct disk_probe probe;
+
+	if (config->root)
+		snprintf(r->root, sizeof(r->root), "%s", config->root);
+	if (!config->disk_count)
+		return 0;
+	const char *path = config->disk[0].block.path;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return 0; /* block_open() will explain it */
+	int err = disk_probe(fd, &probe);
+	close(fd);
+	if (err && !config->root) {
+		log_error("%s: no root file system was found on it: name its device with --root, or give an --initrd", path);
+		return err;
+	}
+	if (err)
+		return 0;
+	snprintf(r->fstype, sizeof(r->fstype), "%s", probe.fstype);
+	if (config->root)
+		return 0;
+	if (probe.partition)
+		snprintf(r->root, sizeof(r->root), "/dev/vda%u", probe.partition);
+	else
+		snprintf(r->root, sizeof(r->root), "/dev/vda");
+	return 0;
+}
+
+/* --- our own initramfs ---------------------------------------------------------------------------------------------------------------- */
+
+static void want(struct initramfs_plan *plan, const char *name, const char *reason, bool optional)
+{
+	plan->module[plan->module_count++] = (struct initramfs_module){ .name = name, .reason = reason, .optional = optional };
+}
+
+static void want_modules(struct initramfs_plan *plan, const struct worker_job *job)
+{
+	const struct config *config = job->config;
+
+	want(plan, "virtio_mmio", "the bus of all devices", false);
+	want(plan, "virtio_console", "the console", false);
+	want(plan, "pvpanic-mmio", "noticing a panic at once", true);
+	if (config->disk_count)
+		want(plan, "virtio_blk", "the disks", false);
+	if (job->result->fstype[0])
+		want(plan, job->result->fstype, "the root file system", false);
+	if (config->net_count)
+		want(plan, "virtio_net", "the network", false);
+	if (config->rng)
+		want(plan, "virtio_rng", "random numbers from the host", true);
+}
+
+static void plan_networks(struct initramfs_plan *plan, const struct config *config)
+{
+	for (unsigned i = 0; i < config->net_count && i < INITRAMFS_NETS_MAX; i++) {
+		const struct config_net *net = &config->net[i];
+		bool user = net->netdev.kind == NETDEV_USER;
+		plan->net[plan->net_count++] = (struct initramfs_net){
+			.address = net->address ? net->address : user ? "10.0.2.15/24" : NULL,
+			.gateway = net->gateway ? net->gateway : user && !net->address ? "10.0.2.2" : NULL,
+			.dns = net->dns ? net->dns : user ? "10.0.2.3" : NULL,
+		};
+	}
+}
+
+static int build_initramfs(const struct worker_job *job)
+{
+	const struct config *config = job->config;
+	struct worker_result *r = job->result;
+	struct initramfs_plan plan = {
+		.kernel_path = config->kernel_path,
+		.kernel_release = job->image->release,
+		.modules_dir = config->modules_dir,
+		.root_device = r->root[0] ? r->root : NULL,
+		.root_fstype = r->fstype[0] ? r->fstype : NULL,
+		.root_read_only = config->disk_count && config->disk[0].block.read_only,
+		.init = config->init,
+		.argv = config->command,
+		.env = config->env,
+		.hostname = config->command ? config->name : NULL,
+		.tty = job->io->tty,
+	};
+
+	want_modules(&plan, job);
+	plan_networks(&plan, config);
+	return initramfs_build(&plan, job->out_fd, &r->initrd_bytes);
+}
+
+static int worker(void *arg)
+{
+	const struct worker_job *job = arg;
+	int err = find_root(job);
+
+	if (!err && job->out_fd >= 0)
+		err = build_initramfs(job);
+	return err;
+}
+
+static int run_worker(struct prepared *p, const struct config *config, const struct guest_io *io)
+{
+	struct worker_job job = { .config = config, .io = io, .image = &p->image, .out_fd = -1 };
+	int err = -ENOMEM;
+
+	job.result = shared_alloc(sizeof(*job.result));
+	if (!job.result)
+		return err;
+	if (p->own_initramfs) {
+		job.out_fd = memfd_create("initramfs", MFD_CLOEXEC);
+		if (job.out_fd < 0) {
+			err = -errno;
+			log_error("no memory file for the initramfs: %s", strerror(-err));
+			goto out;
+		}
+		p->initrd_fd = job.out_fd;
+	}
+	err = worker_run("initramfs", worker, &job);
+	memcpy(p->root, job.result->root, sizeof(p->root) - 1);
+	memcpy(p->fstype, job.result->fstype, sizeof(p->fstype) - 1);
+	if (p->own_initramfs)
+		p->initrd_bytes = job.result->initrd_bytes;
+out:
+	shared_free(job.result, sizeof(*job.result));
+	return err;
+}
+
+/* --- the user's -------------------------------------------------------------------------------------------------------------------------- */
+
+static int open_initrd(struct prepared *p, const char *path)
+{
+	struct stat st;
+
+	p->initrd_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (p->initrd_fd < 0 || fstat(p->initrd_fd, &st)) {
+		int err = -errno;
+		log_error("--initrd %s: %s", path, strerror(-err));
+		return err;
+	}
+	if (!S_ISREG(st.st_mode) || !st.st_size) {
+		log_error("--initrd %s: %s", path, S_ISREG(st.st_mode) ? "is empty" : "is no file");
+		return -EINVAL;
+	}
+	p->initrd_bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
+int prepare(struct prepared *p, const struct config *config, const struct guest_io *io)
+{
+	const struct kernel_options options = {
+		.path = config->kernel_path,
+		.machine = arch_map.elf_machine,
+		.unpack_in_guest = config->unpack_in_guest,
+		.no_cache = config->no_cache,
+	};
+
+	memset(p, 0, sizeof(*p));
+	p->image.fd = p->initrd_fd = -1;
+	int err = kernel_open(&p->image, &options);
+	if (err)
+		return err;
+	p->own_initramfs = !config->initrd_path;
+	if (config->initrd_path)
+		err = open_initrd(p, config->initrd_path);
+	return err ? err : run_worker(p, config, io);
+}
+
+void prepare_release(struct prepared *p)
+{
+	kernel_close(&p->image);
+	close_fd(&p->initrd_fd);
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `tinyvmm [run]`: see run.h. */
+#include "vmm/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/cli.h"
+#include "vmm/guest_io.h"
+#include "vmm/machine.h"
+#include "vmm/plan.h"
+#include "vmm/prepare.h"
+#include "vmm/util/log.h"
+
+/* What a file or option is at fault for is a bad usage; the rest is the host's. */
+static int status_of(int err)
+{
+	switch (-err) {
+	case ENOENT:
+	case EACCES:
+	case EPERM:
+	case EINVAL:
+	case ENOEXEC:
+	case EISDIR:
+	case E2BIG:
+	case EBUSY:
+	case EADDRINUSE:
+	case EROFS:
+		return EXIT_USAGE;
+	default:
+		return EXIT_HOST;
+	}
+}
+
+static int run_machine(const struct config *config, const struct prepared *prepared, const struct plan *plan, struct guest_io *io)
+{
+	struct machine *machine;
+	int err = machine_new(&machine, config, prepared, plan, io);
+
+	if (err)
+		return status_of(err);
+	int status = machine_run(machine);
+	machine_free(machine);
+	return status;
+}
+
+static int run_config(const struct config *config)
+{
+	struct prepared prepared;
+	struct guest_io io;
+	struct plan plan = { 0 };
+	int status;
+	int err = guest_io_init(&io, config, !config->initrd_path);
+
+	if (err) {
+		guest_io_release(&io);
+		return status_of(err);
+	}
+	err = prepare(&prepared, config, &io);
+	if (!err)
+		err = plan_make(&plan, config, &prepared, &io);
+	if (err)
+		status = status_of(err);
+	else if (config->dry_run) {
+		plan_print(&plan, config, &prepared);
+		status = EXIT_GUEST_OFF;
+	} else {
+		status = run_machine(config, &prepared, &plan, &io);
+	}
+	plan_release(&plan);
+	prepare_release(&prepared);
+	guest_io_release(&io);
+	return status;
+}
+
+int run_main(int argc, char **argv)
+{
+	struct config config = { 0 };
+
+	switch (cli_parse(&config, argc, argv)) {
+	case CLI_DONE:
+		return EXIT_GUEST_OFF;
+	case CLI_BAD:
+		return EXIT_USAGE;
+	case CLI_RUN:
+		break;
+	}
+	return run_config(&config);
+}
