@@ -63,7 +63,9 @@ struct fake_queue {
 	uint16_t avail_idx, used_seen;
 	uint16_t kicked_idx; /* avail_idx when fake_wants_kick() was last asked */
 	uint16_t free_head, free_count;
-	uint16_t chain_len[VIRTQUEUE_SIZE_MAX]; /* by head: descriptors to free when it comes back */
+	/* By descriptor, kept outside guest memory, where an attack would spoil them. */
+	uint16_t next[VIRTQUEUE_SIZE_MAX];	/* in its chain, or on the free list */
+	uint16_t chain_len[VIRTQUEUE_SIZE_MAX]; /* of a head: descriptors to free when it comes back */
 };
 
 struct fake_driver {
