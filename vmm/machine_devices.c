@@ -28,6 +28,8 @@
 
 #define SYSRQ_OF_HVC 0x0f /* Ctrl-O: drivers/tty/hvc/hvc_console.c */
 #define DISK_QUEUES_MAX 4
+/* Enough for what the thread does, and too small for a huge page, which the default size would invite. */
+#define DISK_STACK_BYTES (256 << 10)
 
 struct attached_virtio {
 	struct virtio_mmio mmio;
@@ -204,13 +206,17 @@ static void *disk_thread(void *arg)
 
 static int start_disk_thread(struct attached_disk *disk, const char *name)
 {
+	pthread_attr_t attr;
 	sigset_t all, before;
 
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, DISK_STACK_BYTES);
 	/* Signals are the main thread's business. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = -pthread_create(&disk->thread, NULL, disk_thread, disk);
+	int err = -pthread_create(&disk->thread, &attr, disk_thread, disk);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	if (err) {
 		log_error("%s: no thread: %s", name, strerror(-err));
 		return err;
