@@ -74,7 +74,4 @@ bool arch_vcpu_exit(struct vcpu *vcpu);
 /* KVM gave up (KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY): logs what is known and what it means. */
 void arch_vcpu_explain(struct vcpu *vcpu);
 
-/* False, and a line on what to do, where this host's KVM is known to be unable to run a stock kernel. */
-bool arch_host_runs_stock_kernels(void);
-
 #endif

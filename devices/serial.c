@@ -540,9 +540,11 @@ size_t serial_inject(struct serial *s, const void *data, size_t len)
 	return taken;
 }
 
-void serial_flush(struct serial *s)
+bool serial_flush(struct serial *s)
 {
 	pthread_mutex_lock(&s->lock);
 	write_out(s);
+	bool done = !s->output_count;
 	pthread_mutex_unlock(&s->lock);
+	return done;
 }

@@ -258,7 +258,8 @@ const struct cli_option cli_options[] = {
 	{ .name = "console", .value = "hvc|serial",
 	  .take = take_console,
 	  .takes = "hvc (virtio) or serial (16550)",
-	  .help = "the guest's console: virtio or serial port" },
+	  .help = "virtio console or serial port (hvc; serial\n"
+		  "with --initrd)" },
 	{ .name = "name", .value = "NAME",
 	  .take = take_name, .field = FIELD(name),
 	  .takes = "up to 63 letters, digits and _ + - ., the first of them no dot",
@@ -275,7 +276,8 @@ const struct cli_option cli_options[] = {
 	{ .name = "console-log", .value = "FILE",
 	  .take = take_text, .field = FIELD(console_log),
 	  .takes = "a file to write",
-	  .help = "write what the console shows to FILE as well" },
+	  .help = "write the guest's kernel messages, or all that\n"
+		  "its console shows, to FILE" },
 	{ .name = "sandbox", .value = "on|off|log",
 	  .take = take_sandbox,
 	  .takes = "on, off or log",

@@ -3,6 +3,7 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "arch/arch.h"
+#include "arch/host.h"
 #include "vmm/machine_devices.h"
 #include "vmm/sandbox.h"
 #include "vmm/terminal.h"
@@ -122,10 +124,42 @@ static int watch_signals(struct machine *m)
 
 /* --- building ----------------------------------------------------------------------------------------------------------------------- */
 
+/* The first processor's part is enough, and hundreds of them take milliseconds to print. */
+#define CPUINFO_BYTES 8192
+
+static bool host_accelerates(void)
+{
+	char text[CPUINFO_BYTES];
+	struct arch_host host = { 0 };
+	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	close_fd(&fd);
+	if (n <= 0)
+		return true; /* not known: let it try */
+	text[n] = '\0';
+	arch_host_probe(&host, text);
+	return host.accelerated;
+}
+
+/* A stock kernel ends, or hangs, at the first instruction that KVM's emulator does not know: better said before. */
+static int refuse_emulation(const struct machine *m)
+{
+	if (m->vm.accelerated || !m->prepared->image.release[0])
+		return 0;
+	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. Use a host with VT-x or "
+		  "AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
+	return -ENODEV;
+}
+
 static int make_vm(struct machine *m)
 {
 	int err = kvm_open(&m->vm.kvm);
 
+	if (err)
+		return err;
+	m->vm.accelerated = host_accelerates();
+	err = refuse_emulation(m);
 	if (err)
 		return err;
 	err = kvm_create_vm(&m->vm.kvm, 0);
@@ -295,6 +329,15 @@ static int machine_restart(struct machine *m)
 	return err ? err : load_guest(m);
 }
 
+/* The last output may wait for a slow reader; a signal, or the user, ends the waiting. */
+static void finish_output(struct machine *m)
+{
+	while (!m->signal && atomic_load(&m->event) != VM_QUIT && !machine_devices_finish(m->devices)) {
+		if (loop_step(m->loop))
+			return;
+	}
+}
+
 /* A reset before guest/init was heard is no reboot: the kernel never came up. */
 static bool came_up(const struct machine *m)
 {
@@ -314,7 +357,7 @@ static enum vm_event run_until_end(struct machine *m)
 		enum vm_event event = atomic_load(&m->event);
 		if (event != VM_RESET || m->config->no_reboot || !came_up(m))
 			return event;
-		machine_devices_finish(m->devices);
+		finish_output(m);
 		if (machine_restart(m))
 			return VM_FAULT;
 		atomic_store(&m->event, VM_RUNNING);
@@ -380,7 +423,7 @@ int machine_run(struct machine *m)
 		return EXIT_HOST;
 	}
 	enum vm_event event = run_until_end(m);
-	machine_devices_finish(m->devices);
+	finish_output(m);
 	terminal_restore();
 	return exit_status(m, event);
 }

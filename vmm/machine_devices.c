@@ -330,10 +330,11 @@ void machine_devices_reset(struct machine_devices *d)
 	serial_reset(d->serial);
 }
 
-void machine_devices_finish(struct machine_devices *d)
+bool machine_devices_finish(struct machine_devices *d)
 {
-	serial_flush(d->serial);
-	virtio_console_flush(d->console);
+	bool serial = serial_flush(d->serial);
+
+	return virtio_console_flush(d->console) && serial;
 }
 
 void machine_devices_resize(struct machine_devices *d, uint16_t columns, uint16_t rows)

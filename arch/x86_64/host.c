@@ -52,8 +52,7 @@ void arch_host_probe(struct arch_host *host, const char *cpuinfo)
 const struct host_capability arch_host_capabilities[] = {
 	{ KVM_CAP_IRQCHIP, "IRQCHIP", true, "there is no interrupt controller in the kernel" },
 	{ KVM_CAP_EXT_CPUID, "EXT_CPUID", true, "a guest can't be told what its processor has" },
-	{ KVM_CAP_SPLIT_IRQCHIP, "SPLIT_IRQCHIP", false, "the kernel's PIC and IOAPIC are used" },
-	{ KVM_CAP_X2APIC_API, "X2APIC_API", false, "no interrupts to processors beyond 255" },
+	{ KVM_CAP_X2APIC_API, "X2APIC_API", false, "a guest has at most 255 processors" },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, "TSC_DEADLINE_TIMER", false, "guests' timers take more exits" },
 	{ KVM_CAP_ADJUST_CLOCK, "ADJUST_CLOCK", false, "no kvmclock: guests' time is less exact" },
 	{ KVM_CAP_GET_TSC_KHZ, "GET_TSC_KHZ", false, "guests measure the TSC's speed by themselves, which takes time at boot" },

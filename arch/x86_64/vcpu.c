@@ -307,7 +307,7 @@ void arch_vcpu_explain(struct vcpu *vcpu)
 	}
 	format_bytes(text, sizeof(text), bytes, failed_instruction(vcpu, regs.rip, bytes));
 	log_error("vCPU %u: KVM could not emulate the instruction at 0x%llx: %s", vcpu->index, regs.rip, text[0] ? text : "(not readable)");
-	if (!arch_host_runs_stock_kernels())
+	if (!vcpu->vm->accelerated)
 		log_error("this host's KVM has no hardware behind it and emulates instructions in software, which a stock kernel is too "
 			  "much for: run on a host with VT-x or AMD-V, or with nested virtualization enabled ('tinyvmm check')");
 	else

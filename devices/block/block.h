@@ -44,6 +44,7 @@ struct block_config {
 	bool cow;		/* writes go to an overlay */
 	const char *cow_path;	/* keep the overlay in this file; NULL: an unlinked one in $TMPDIR (else /var/tmp), gone at the end */
 	bool no_uring;		/* use the thread pool even where io_uring works (tests) */
+	bool never_here;	/* do nothing on the caller's thread, not even where that is faster (tests) */
 };
 
 /* What the guest is told of the real file or device. */

@@ -128,10 +128,21 @@ static int create_kept(struct cow *cow, const char *base_path, const char *path)
 	return err;
 }
 
+/* The name of the base, as far as it is one: the file may be anybody's, and the terminal obeys more than letters. */
+static void printable_base(const struct cow_header *header, uint32_t bytes, char text[COW_BASE_PATH_MAX + 1])
+{
+	uint32_t i;
+
+	for (i = 0; i < bytes && header->base_path[i]; i++)
+		text[i] = header->base_path[i] >= ' ' && header->base_path[i] <= '~' ? header->base_path[i] : '?';
+	text[i] = '\0';
+}
+
 static int check_header(const struct cow *cow, const struct cow_header *header, const char *path)
 {
 	struct cow_header wanted;
 	uint32_t base_path_bytes = le32toh(header->base_path_bytes);
+	char base[COW_BASE_PATH_MAX + 1];
 
 	fill_header(cow, "", &wanted);
 	if (memcmp(header->magic, wanted.magic, sizeof(wanted.magic))) {
@@ -148,9 +159,10 @@ static int check_header(const struct cow *cow, const struct cow_header *header, 
 	}
 	if (header->size_bytes != wanted.size_bytes || header->base_mtime_s != wanted.base_mtime_s ||
 	    header->base_mtime_ns != wanted.base_mtime_ns) {
-		log_error("overlay '%s': its base '%.*s' is not this disk, or has changed since; together they would be garbage. "
+		printable_base(header, base_path_bytes, base);
+		log_error("overlay '%s': its base '%s' is not this disk, or has changed since; together they would be garbage. "
 			  "Use the base it was made for, or delete the overlay",
-			  path, (int)strnlen(header->base_path, base_path_bytes), header->base_path);
+			  path, base);
 		return -ESTALE;
 	}
 	return 0;

@@ -13,22 +13,6 @@
 
 #define CLI_RUN_ARGS_MAX 64
 
-/* Stands in until devices/net has it. */
-__attribute__((weak)) int netdev_parse_forward(const char *text, struct netdev_forward *f)
-{
-	char proto[8];
-	unsigned a[4], hp, gp;
-	char g[32] = "";
-	if (sscanf(text, "%7[a-z]:%u.%u.%u.%u:%u-%31[0-9.]:%u", proto, a, a + 1, a + 2, a + 3, &hp, g, &gp) != 8 &&
-	    sscanf(text, "%7[a-z]:%u.%u.%u.%u:%u-:%u", proto, a, a + 1, a + 2, a + 3, &hp, &gp) != 7)
-		return -22;
-	f->udp = !strcmp(proto, "udp");
-	f->host_port = (uint16_t)hp;
-	f->guest_port = (uint16_t)gp;
-	f->host_addr = a[0] + (a[3] << 24);
-	return 0;
-}
-
 struct cli_run {
 	struct config config;
 	enum cli_result result;

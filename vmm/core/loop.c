@@ -289,16 +289,24 @@ static void deliver(struct loop *loop)
 	loop->batch_count = 0;
 }
 
+int loop_step(struct loop *loop)
+{
+	int n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, timeout_ms(loop));
+
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	loop->batch_count = n > 0 ? n : 0;
+	deliver(loop);
+	run_timers(loop);
+	run_work(loop);
+	return 0;
+}
+
 int loop_run(struct loop *loop)
 {
-	while (!take_stop(loop)) {
-		int n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, timeout_ms(loop));
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		loop->batch_count = n > 0 ? n : 0;
-		deliver(loop);
-		run_timers(loop);
-		run_work(loop);
-	}
-	return 0;
+	int err = 0;
+
+	while (!err && !take_stop(loop))
+		err = loop_step(loop);
+	return err;
 }

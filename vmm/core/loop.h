@@ -51,6 +51,8 @@ void loop_free(struct loop *loop);
 /* 0 after loop_stop(); a negative errno if epoll itself failed. Can be called again. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+/* Waits for events once and handles them: for who has a condition of their own to wait for. 0 or a negative errno. */
+int loop_step(struct loop *loop);
 
 int loop_add(struct loop *loop, struct loop_watch *watch);
 /* Changes what is waited for; 0 waits for nothing but errors. */

@@ -29,6 +29,7 @@ struct vm {
 	struct mem mem;
 	struct bus mmio, pio;
 	unsigned cpus;
+	bool accelerated; /* the host's processor runs guests by itself; else KVM emulates instructions, as far as it can */
 	/* Asks the machine to stop. Any thread. */
 	void (*stop)(struct vm *vm, enum vm_event event);
 };

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# test_docs.sh [TINYVMM]: the manual and the completion files do what they are there for. That they hold every option is
+# tests/unit/vmm/test_cli_docs.c's to check; with a program given, its --help is compared with them here too.
+# shellcheck disable=SC2317 # functions are called through check()
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+program=${1:-}
+status=0
+
+# check NAME COMMAND...
+check() {
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		printf '%s\n' "$output" | sed 's/^/# /'
+		status=1
+	fi
+}
+
+skip() { echo "skip $1: $2"; }
+have() { command -v "$1" >/dev/null; }
+
+# complete WORD... -> what bash offers for the last one
+offered() {
+	bash --norc -c '
+		. completion/tinyvmm.bash
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		_tinyvmm
+		printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort | paste -sd ' '
+}
+
+# offers EXPECTED WORD...
+offers() {
+	local expected=$1 got
+	shift
+	got=$(offered "$@")
+	[ "$got" = "$expected" ] || {
+		echo "$*: offered '$got', not '$expected'"
+		return 1
+	}
+}
+
+manual_is_clean() {
+	local errors
+	errors=$(scdoc <docs/tinyvmm.1.scd 2>&1 >/dev/null) && [ -z "$errors" ] && return
+	echo "$errors"
+	return 1
+}
+
+help_is_in() {
+	local file=$1 option missing=
+	for option in $("$program" --help | grep -o -e ' --[a-z][a-z-]*'); do
+		grep -q -e "$option\>" "$file" || missing+=" $option"
+	done
+	[ -z "$missing" ] || {
+		echo "$file lacks$missing"
+		return 1
+	}
+}
+
+if have scdoc; then
+	check "manual: scdoc takes it" manual_is_clean
+else
+	skip "manual: scdoc takes it" "scdoc is not installed"
+fi
+
+check "bash: loads" bash -n completion/tinyvmm.bash
+check "bash: subcommands" offers "check run" tinyvmm ""
+check "bash: options" offers "--console --console-log" tinyvmm --con
+check "bash: after a flag" offers "--cpus" tinyvmm --no-reboot --cp
+check "bash: words of a value" offers "debug error info warn" tinyvmm --log-level ""
+check "bash: a value after =" offers "guest" tinyvmm --unpack = g
+check "bash: = just typed" offers "hvc serial" tinyvmm --console =
+check "bash: a letter's value" offers "none" tinyvmm -n n
+check "bash: parts of a disk" offers "a.img,ro,cow a.img,ro,cow=" tinyvmm -d a.img,ro,c
+check "bash: parts of a network" offers "tap,mtu=1500,ifname= tap,mtu=1500,ip=" tinyvmm --net tap,mtu=1500,i
+check "bash: files" offers "completion/tinyvmm.bash" tinyvmm --kernel completion/t
+check "bash: nothing for the guest's command" offers "" tinyvmm -k K -- --ke
+
+if have zsh; then
+	check "zsh: loads" zsh -n completion/_tinyvmm
+else
+	skip "zsh: loads" "zsh is not installed"
+fi
+
+if [ -n "$program" ]; then
+	for file in docs/tinyvmm.1.scd completion/tinyvmm.bash completion/_tinyvmm; do
+		check "$file has what --help has" help_is_in "$file"
+	done
+fi
+exit $status
