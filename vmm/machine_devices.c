@@ -259,7 +259,7 @@ static int add_net(struct machine_devices *d, unsigned index)
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "net%u", index);
-	struct virtio_net_card card = { .name = plan_find(d->site.plan, name)->name };
+	struct virtio_net_config card = { .name = plan_find(d->site.plan, name)->name };
 	memcpy(card.mac, config->mac, sizeof(card.mac));
 	net->net = virtio_net_new(&card, net->netdev, d->site.loop, &d->site.vm->mem);
 	return net->net ? attach_virtio(d, name, virtio_net_dev(net->net)) : -ENOMEM;

@@ -104,6 +104,13 @@ static void allow_ioctls(struct compiler *c, const struct sandbox_ioctl *list)
 		allow_ioctl(c, list->request);
 }
 
+static void allow_disk_io(struct compiler *c)
+{
+	allow(c, sandbox_disk_io);
+	allow_ioctls(c, sandbox_disk_ioctls);
+	allow_threads(c);
+}
+
 static void allow_thread(struct compiler *c, const struct sandbox *sandbox, enum sandbox_thread kind)
 {
 	allow(c, sandbox_every);
@@ -123,11 +130,12 @@ static void allow_thread(struct compiler *c, const struct sandbox *sandbox, enum
 	case SANDBOX_VCPU:
 		allow(c, sandbox_vcpu);
 		allow_ioctls(c, sandbox_vcpu_ioctls);
+		if (sandbox->disks)
+			allow_disk_io(c);
 		break;
 	case SANDBOX_DISK:
 		allow(c, sandbox_disk);
-		allow_ioctls(c, sandbox_disk_ioctls);
-		allow_threads(c);
+		allow_disk_io(c);
 		break;
 	case SANDBOX_THREADS:
 		break;
@@ -174,6 +182,7 @@ int sandbox_init(struct sandbox *sandbox, const struct config *config)
 	memset(sandbox, 0, sizeof(*sandbox));
 	sandbox->mode = config->sandbox;
 	sandbox->pid = getpid();
+	sandbox->disks = config->disk_count > 0;
 	for (unsigned i = 0; i < SANDBOX_THREADS; i++)
 		sandbox->bpf_fd[i] = -1;
 	if (sandbox->mode == SANDBOX_OFF)

@@ -21,10 +21,10 @@ static const char *const sandbox_every[] = {
 	NULL,
 };
 
-/* Main: the loop, consoles, a restart's loading, the end. */
+/* Main: the loop, consoles, a restart's loading, the end (a kept overlay is written out). */
 static const char *const sandbox_main[] = {
-	"epoll_wait", "epoll_pwait", "poll", "ppoll", "readv", "writev", "lseek", "pread64", "fstat", "newfstatat", "fcntl",
-	"wait4", "unlink", "fsync", NULL,
+	"epoll_wait", "epoll_pwait", "poll", "ppoll", "readv", "writev", "lseek", "pread64", "pwrite64", "fdatasync", "fstat", "newfstatat",
+	"fcntl", "wait4", NULL,
 };
 
 /* Main, with a user network: libslirp's sockets, and the name server's address from resolv.conf. */
@@ -33,16 +33,16 @@ static const char *const sandbox_user_network[] = {
 	"setsockopt", "getsockname", "getpeername", "stat", NULL,
 };
 
-/* A vCPU: exits, and the devices that answer them at once. A reset of a disk waits for its requests. */
-static const char *const sandbox_vcpu[] = {
-	"io_uring_enter", "epoll_wait", "poll", "ppoll", "writev", "readv", NULL,
+/* A vCPU: exits, and what a disk's reset waits for or finishes on this thread. */
+static const char *const sandbox_vcpu[] = { "poll", "ppoll", NULL };
+
+/* A disk's requests: its I/O thread, the pool's threads where io_uring is refused, and a vCPU that resets the disk. */
+static const char *const sandbox_disk_io[] = {
+	"io_uring_enter", "pread64", "pwrite64", "preadv", "pwritev", "fdatasync", "fallocate", "poll", "ppoll", NULL,
 };
 
-/* A disk's I/O thread, and its pool where io_uring is refused. */
-static const char *const sandbox_disk[] = {
-	"epoll_wait", "epoll_pwait", "io_uring_setup", "io_uring_enter", "io_uring_register", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
-	"pwritev2", "fdatasync", "fsync", "fallocate", "ftruncate", "fstat", "newfstatat", "lseek", "eventfd2", "prctl", "sched_getaffinity", "ppoll", "poll", NULL,
-};
+/* An I/O thread's loop. */
+static const char *const sandbox_disk[] = { "epoll_wait", "epoll_pwait", NULL };
 
 #define IOCTL(name) { #name, name }
 
