@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * devices/virtio/mmio.c with an entropy device behind it: register accesses of any width and order, resets and set-ups in the middle, chains
- * and raw descriptors, rounds of the loop. The registers that tell the driver the state must agree with the device's own at all times.
+ * devices/virtio/mmio.c with an entropy device behind it: register accesses of any width and order, resets and set-ups in the middle,
+ * chains and raw descriptors, rounds of the loop. The registers that tell the driver the state must agree with the device's own at all
+ * times.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static void check(struct fake_driver *drv)
 {
 	uint32_t status = fake_status(drv);
 
-	must(!drv->dev->started || (status & (FAKE_DRIVER_OK | FAKE_FEATURES_OK | FAKE_NEEDS_RESET)) == (FAKE_DRIVER_OK | FAKE_FEATURES_OK));
+	must(!drv->dev->started ||
+	     (status & (FAKE_DRIVER_OK | FAKE_FEATURES_OK | FAKE_NEEDS_RESET)) == (FAKE_DRIVER_OK | FAKE_FEATURES_OK));
 	must(fake_reg_read(drv, 0) == 0x74726976);
 	must((drv->dev->driver_features & VIRTIO_F_VERSION_1) || !(status & FAKE_FEATURES_OK));
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * devices/virtio/virtqueue.c: the input is the guest's memory, and then what guest and device do in turn. Whatever comes out of a pop must be
- * whole and lie in RAM.
+ * devices/virtio/virtqueue.c: the input is the guest's memory, and then what guest and device do in turn. Whatever comes out of a pop must
+ * be whole and lie in RAM.
  *
- * Input: queue size (as a power of two) and features, one byte; then steps of an operation byte and its operands; the rest, read in advance, fills
- * the rings.
+ * Input: queue size (as a power of two) and features, one byte; then steps of an operation byte and its operands; the rest, read in
+ * advance, fills the rings.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -116,7 +116,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	/* Descriptors are what matters: half of the input, repeated, fills the table; the rest of it, the indirect tables. */
 	for (size_t i = 0; len > 2 && i < 0x1000; i++)
 		ram[i] = data[len / 2 + i % (len - len / 2)];
-	struct virtqueue vq = { .size = (uint16_t)(1u << shape % 9), .ready = true, .desc_gpa = DESC_GPA, .avail_gpa = AVAIL_GPA, .used_gpa = USED_GPA };
+	struct virtqueue vq = {
+		.size = (uint16_t)(1u << shape % 9), .ready = true, .desc_gpa = DESC_GPA, .avail_gpa = AVAIL_GPA, .used_gpa = USED_GPA
+	};
 	if (virtqueue_start(&vq, &mem, (shape & 16 ? VIRTIO_F_EVENT_IDX : 0) | (shape & 32 ? VIRTIO_F_INDIRECT_DESC : 0)))
 		abort();
 	for (unsigned steps = 0; in.len && steps < 4096; steps++)

@@ -255,7 +255,7 @@ static void features_must_have_been_offered(void **state)
 {
 	static const uint64_t bad[] = {
 		0,
-		OWN_FEATURES,				  /* a driver of the legacy interface */
+		OWN_FEATURES, /* a driver of the legacy interface */
 		VIRTIO_F_VERSION_1 | 1,
 		VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM,
 		UINT64_MAX,
@@ -445,8 +445,9 @@ static void queue_after_driver_ok(void)
 static void each_rule_broken_needs_a_reset(void **state)
 {
 	static void (*const breach[])(void) = {
-		size_zero,	  size_three,	       size_too_big,		     size_far_too_big, ready_without_size,   size_while_ready,
-		address_while_ready, driver_ok_without_features_ok, ring_not_in_ram, ring_misaligned,  queue_after_driver_ok,
+		size_zero,          size_three,       size_too_big,          size_far_too_big,
+		ready_without_size, size_while_ready, address_while_ready,   driver_ok_without_features_ok,
+		ring_not_in_ram,    ring_misaligned,  queue_after_driver_ok,
 	};
 
 	(void)state;
@@ -602,9 +603,9 @@ static void only_writable_bytes_are_written(void **state)
 		unsigned offset, len;
 		bool taken;
 	} writes[] = {
-		{ 0, 4, false }, { 0, 8, false }, { 3, 1, false }, { 3, 2, false }, { 4, 1, true }, { 4, 2, true },	{ 4, 4, true },
-		{ 4, 8, true },	 { 8, 4, true },  { 11, 1, true }, { 11, 2, false }, { 8, 8, false }, { 12, 1, false }, { 0xef8, 8, false },
-		{ 0xeff, 1, false },
+		{ 0, 4, false },  { 0, 8, false }, { 3, 1, false },  { 3, 2, false },     { 4, 1, true },
+		{ 4, 2, true },   { 4, 4, true },  { 4, 8, true },   { 8, 4, true },      { 11, 1, true },
+		{ 11, 2, false }, { 8, 8, false }, { 12, 1, false }, { 0xef8, 8, false }, { 0xeff, 1, false },
 	};
 	uint8_t data[8], expected[16], now[16];
 
