@@ -93,7 +93,7 @@ static int put_on_bus(struct machine_devices *d, const struct dev_desc *desc, co
 static int share_registers(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
 {
 	struct kvm *kvm = &d->site.vm->kvm;
-	struct kvm_notify ack = { .addr = desc->base + VIRTIO_MMIO_INTERRUPT_ACK, .len = 4, .any_value = true };
+	struct kvm_notify ack = { .addr = desc->base + VIRTIO_MMIO_INTERRUPT_ACK, .len = 4, .value = VIRTIO_MMIO_INT_USED };
 	int err;
 
 	if (!kvm_capability(kvm, KVM_CAP_READONLY_MEM) || getenv("TINYVMM_NO_REGISTER_PAGE"))
