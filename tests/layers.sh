@@ -107,7 +107,7 @@ if [ -d arch/aarch64 ]; then
 	done | verdict "both architectures have the same files"
 fi
 # The program has one exit, so that terminals are restored and workers end; a forked child's _exit() is another thing.
-some '^(vmm|devices|arch)/.*\.c$' | grep -v '^vmm/main\.c$' | xargs grep -nwE '(^|[^_.>a-z])(exit|abort) ?\(' | grep -vE '^[^:]*:[0-9]*:[[:space:]]*(\*|/\*|//)' |
+some '^(vmm|devices|arch)/.*\.c$' | grep -v '^vmm/main\.c$' | xargs grep -nE '(^|[^_.>a-z])(exit|abort) ?\(' | grep -vE '^[^:]*:[0-9]*:[[:space:]]*(\*|/\*|//)' |
 	verdict "only main() ends the program"
 
 # --- what every file has -------------------------------------------------------------------------------------------------------------
