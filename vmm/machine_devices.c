@@ -25,6 +25,7 @@
 #include "devices/virtio/rng.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 #define SYSRQ_OF_HVC 0x0f /* Ctrl-O: drivers/tty/hvc/hvc_console.c */
 #define DISK_QUEUES_MAX 4
@@ -207,13 +208,11 @@ static void *disk_thread(void *arg)
 static int start_disk_thread(struct attached_disk *disk, const char *name)
 {
 	pthread_attr_t attr;
-	sigset_t all, before;
+	sigset_t before;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, DISK_STACK_BYTES);
-	/* Signals are the main thread's business. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	block_signals(&before);
 	int err = -pthread_create(&disk->thread, &attr, disk_thread, disk);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);

@@ -62,7 +62,8 @@ static int load_segment(struct vm *vm, const struct image_segment *s, int fd)
 	uint8_t *to = mem_at(&vm->mem, s->gpa, s->mem_bytes);
 
 	if (s->gpa < MAP_HIGH_RAM) {
-		log_error("the kernel wants to be at 0x%llx, but the first MiB is for tables: this is no kernel for a PC", (unsigned long long)s->gpa);
+		log_error("the kernel wants to be at 0x%llx, but the first MiB is for tables: this is no kernel for a PC",
+			  (unsigned long long)s->gpa);
 		return -ENOEXEC;
 	}
 	if (!to) {

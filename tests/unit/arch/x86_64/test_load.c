@@ -59,7 +59,8 @@ static struct machine *machine(uint64_t memory_bytes)
 	m->image.entry = 0x1000100;
 	m->image.segment_count = 2;
 	m->image.segment[0] = (struct image_segment){ .gpa = 0x1000000, .file_offset = 0x1000, .file_bytes = 0x5000, .mem_bytes = 0x5000 };
-	m->image.segment[1] = (struct image_segment){ .gpa = 0x1400000, .file_offset = 0x10000, .file_bytes = 0x8000, .mem_bytes = 0x20000 };
+	m->image.segment[1] =
+		(struct image_segment){ .gpa = 0x1400000, .file_offset = 0x10000, .file_bytes = 0x8000, .mem_bytes = 0x20000 };
 	fill(m->image.fd, 0x1000, 0x5000);
 	fill(m->image.fd, 0x10000, 0x2000);
 	/* From 0x12000 on a hole, up to the end. */
@@ -135,7 +136,7 @@ static void is_zero(const struct machine *m, uint64_t gpa, uint64_t bytes)
 		assert_int_equal(p[i], 0);
 }
 
-/* --- the kernel -------------------------------------------------------------------------------------------------------------------- */
+/* --- the kernel ------------------------------------------------------------------------------------------------------- */
 
 static void segments_are_where_they_belong(void **state)
 {
@@ -176,8 +177,10 @@ static void segments_outside_of_memory(void **state)
 	static const struct {
 		uint64_t gpa, mem_bytes;
 	} bad[] = {
-		{ 64 * MIB, 0x1000 },	       { 64 * MIB - 0x1000, 0x1001 }, { 0x1000000, 64 * MIB }, { 0x1000000, UINT64_MAX - 0x1000000 },
-		{ MAP_HOLE, 0x1000 },	       { MAP_VIRTIO, 0x1000 },	      { MAP_4G, 0x1000 },      { UINT64_MAX - 0xfff, 0x1000 },
+		{ 64 * MIB, 0x1000 }, { 64 * MIB - 0x1000, 0x1001 },
+		{ 0x1000000, 64 * MIB }, { 0x1000000, UINT64_MAX - 0x1000000 },
+		{ MAP_HOLE, 0x1000 }, { MAP_VIRTIO, 0x1000 },
+		{ MAP_4G, 0x1000 }, { UINT64_MAX - 0xfff, 0x1000 },
 	};
 
 	(void)state;
@@ -234,7 +237,7 @@ static void a_kernel_cut_short(void **state)
 	end(m);
 }
 
-/* --- bzImage ------------------------------------------------------------------------------------------------------------------------- */
+/* --- bzImage ---------------------------------------------------------------------------------------------------------- */
 
 static void put_setup(struct machine *m, size_t at, uint64_t value, size_t bytes)
 {
@@ -294,7 +297,7 @@ static void a_bzimage_that_wants_too_much(void **state)
 	}
 }
 
-/* --- initramfs -------------------------------------------------------------------------------------------------------------------------- */
+/* --- initramfs -------------------------------------------------------------------------------------------------------- */
 
 static void the_initramfs_is_at_the_top(void **state)
 {
@@ -354,7 +357,7 @@ static void an_initramfs_cut_short(void **state)
 	end(m);
 }
 
-/* --- the command line ------------------------------------------------------------------------------------------------------------------- */
+/* --- the command line ------------------------------------------------------------------------------------------------- */
 
 static char *words(size_t len)
 {
@@ -368,11 +371,16 @@ static char *words(size_t len)
 /* What is cut off, or lies behind the kernel's buffer, would be lost without a word. */
 static void a_command_line_too_long(void **state)
 {
-	/* The length that the kernel's header tells, and what becomes of it: no header, so 2047; less; more than there is room for; any. */
+	/*
+	 * The length that the kernel's header tells, and what becomes of it: no header, so 2047; less; more than there is room for;
+	 * any.
+	 */
 	static const struct {
 		int64_t header;
 		size_t longest;
-	} limits[] = { { -1, 2047 }, { 2047, 2047 }, { 255, 255 }, { 0x20000, MAP_CMDLINE_BYTES - 1 }, { 0xffffffff, MAP_CMDLINE_BYTES - 1 } };
+	} limits[] = {
+		{ -1, 2047 }, { 2047, 2047 }, { 255, 255 }, { 0x20000, MAP_CMDLINE_BYTES - 1 }, { 0xffffffff, MAP_CMDLINE_BYTES - 1 },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
@@ -391,7 +399,7 @@ static void a_command_line_too_long(void **state)
 	}
 }
 
-/* --- boot information -------------------------------------------------------------------------------------------------------------------- */
+/* --- boot information ------------------------------------------------------------------------------------------------- */
 
 struct range {
 	uint64_t gpa, bytes;
@@ -465,7 +473,8 @@ static void the_pvh_start_info(void **state)
 		uint64_t table = get(m, info + 40, 8);
 		unsigned count = (unsigned)get(m, info + 48, 4);
 		for (unsigned i = 0; i < count; i++)
-			map[i] = (struct range){ get(m, table + i * 24, 8), get(m, table + i * 24 + 8, 8), (uint32_t)get(m, table + i * 24 + 16, 4) };
+			map[i] = (struct range){ get(m, table + i * 24, 8), get(m, table + i * 24 + 8, 8),
+						 (uint32_t)get(m, table + i * 24 + 16, 4) };
 		the_map_is(map, count, map_sizes[s]);
 		/* All of it is below the page tables. */
 		assert_true(table + count * 24 <= MAP_PAGE_TABLES);
@@ -499,7 +508,7 @@ static void a_zero_page_without_an_initramfs(void **state)
 	end(m);
 }
 
-/* --- the processor's tables ----------------------------------------------------------------------------------------------------------------- */
+/* --- the processor's tables ------------------------------------------------------------------------------------------- */
 
 /* Walks as a processor does (Intel SDM volume 3A, 4.5). */
 static uint64_t walk(const struct machine *m, uint64_t address)
