@@ -145,7 +145,7 @@ static bool host_accelerates(void)
 /* A stock kernel ends, or hangs, at the first instruction that KVM's emulator does not know: better said before. */
 static int refuse_emulation(const struct machine *m)
 {
-	if (m->vm.accelerated || !m->prepared->image.release[0])
+	if (m->vm.accelerated || m->config->allow_emulation || !m->prepared->image.release[0])
 		return 0;
 	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. Use a host with VT-x or "
 		  "AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
@@ -290,7 +290,10 @@ int machine_new(struct machine **out, const struct config *config, const struct 
 	m->plan = plan;
 	m->io = io;
 	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
-	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .send_break = on_escape_break, .arg = m };
+	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .arg = m };
+	/* Elsewhere the key becomes a Ctrl-O in the input, which is the SysRq key of Linux's hvc driver. */
+	if (io->serial_console)
+		io->escape.send_break = on_escape_break;
 	m->loop = loop_new();
 	int err = m->loop ? build(m) : -ENOMEM;
 	if (err) {

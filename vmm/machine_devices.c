@@ -26,7 +26,6 @@
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
-#define SYSRQ_OF_HVC 0x0f /* Ctrl-O: drivers/tty/hvc/hvc_console.c */
 #define DISK_QUEUES_MAX 4
 /* Enough for what the thread does, and too small for a huge page, which the default size would invite. */
 #define DISK_STACK_BYTES (256 << 10)
@@ -350,10 +349,5 @@ void machine_devices_resize(struct machine_devices *d, uint16_t columns, uint16_
 
 void machine_devices_break(struct machine_devices *d)
 {
-	const uint8_t sysrq = SYSRQ_OF_HVC;
-
-	if (d->site.io->serial_console)
-		serial_break(d->serial);
-	else
-		virtio_console_inject(d->console, d->site.io->terminal_port, &sysrq, 1);
+	serial_break(d->serial);
 }
