@@ -23,8 +23,8 @@
 struct machine {
 	struct vm vm;
 	const struct config *config;
-	const struct prepared *prepared;
-	const struct plan *plan;
+	struct prepared *prepared;
+	struct plan *plan;
 	struct guest_io *io;
 	struct loop *loop;
 	struct sandbox sandbox;
@@ -32,6 +32,9 @@ struct machine {
 	struct vm_state *initial; /* NULL: this machine never restarts */
 	struct machine_devices *devices;
 	struct arch_boot boot;
+	pthread_t loader; /* copies the kernel while devices are made */
+	bool loading;
+	int kernel_error;
 	_Atomic enum vm_event event;
 	int signal_fd;
 	int signal; /* that asked us to end; 0: none */
@@ -196,17 +199,57 @@ static int make_devices(struct machine *m)
 	return err;
 }
 
-static int load_guest(struct machine *m)
+/* --- loading ------------------------------------------------------------------------------------------------------------------------ */
+
+static void *load_kernel(void *arg)
+{
+	struct machine *m = arg;
+
+	m->kernel_error = arch_load_kernel(&m->vm, &m->boot);
+	return NULL;
+}
+
+/* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
+static int begin_loading(struct machine *m)
 {
 	m->boot = (struct arch_boot){
 		.image = &m->prepared->image,
-		.initrd_fd = m->prepared->initrd_fd,
-		.initrd_bytes = m->prepared->initrd_bytes,
-		.cmdline = m->plan->cmdline,
 		.devices = &m->plan->devices,
 		.cpus = m->vm.cpus,
 	};
-	int err = arch_load(&m->vm, &m->boot);
+	m->loading = !pthread_create(&m->loader, NULL, load_kernel, m);
+	if (!m->loading)
+		load_kernel(m);
+	return 0;
+}
+
+static void wait_for_kernel(struct machine *m)
+{
+	if (m->loading)
+		pthread_join(m->loader, NULL);
+	m->loading = false;
+}
+
+/* The initramfs and the root's name, which a worker found out meanwhile. */
+static int take_preparation(struct machine *m)
+{
+	int err = prepare_finish(m->prepared);
+
+	if (!err)
+		err = plan_cmdline(m->plan, m->config, m->prepared, m->io);
+	m->boot.initrd_fd = m->prepared->initrd_fd;
+	m->boot.initrd_bytes = m->prepared->initrd_bytes;
+	m->boot.cmdline = m->plan->cmdline;
+	return err;
+}
+
+/* What is left once the kernel is there; a restart loads that again, too. */
+static int finish_loading(struct machine *m)
+{
+	int err = m->kernel_error;
+
+	if (!err)
+		err = arch_load_rest(&m->vm, &m->boot);
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_boot(vcpus_get(m->vcpus, i), &m->boot);
 	return err;
@@ -247,6 +290,8 @@ static int build(struct machine *m)
 	if (!err)
 		err = refused(make_memory(m));
 	if (!err)
+		err = begin_loading(m);
+	if (!err)
 		err = refused(make_processors(m));
 	if (!err)
 		err = refused(save_initial(m));
@@ -255,12 +300,15 @@ static int build(struct machine *m)
 	if (!err)
 		err = make_devices(m);
 	if (!err)
-		err = load_guest(m);
+		err = take_preparation(m);
+	if (err)
+		return err;
+	wait_for_kernel(m);
+	err = finish_loading(m);
 	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
 }
 
-int machine_new(struct machine **out, const struct config *config, const struct prepared *prepared, const struct plan *plan,
-		struct guest_io *io)
+int machine_new(struct machine **out, const struct config *config, struct prepared *prepared, struct plan *plan, struct guest_io *io)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
@@ -290,6 +338,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
+	wait_for_kernel(m);
 	vcpus_free(m->vcpus);
 	machine_devices_free(m->devices);
 	free(m->initial);
@@ -319,7 +368,10 @@ static int machine_restart(struct machine *m)
 		err = arch_vm_restore(&m->vm, m->initial);
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_restore(vcpus_get(m->vcpus, i));
-	return err ? err : load_guest(m);
+	if (err)
+		return err;
+	load_kernel(m);
+	return finish_loading(m);
 }
 
 /* The last output may wait for a slow reader; a signal, or the user, ends the waiting. */
