@@ -2,16 +2,14 @@
 /* Modules and archives for tests: see fake_modules.h. */
 #include "tests/fakes/fake_modules.h"
 
+#include <assert.h>
 #include <ftw.h>
 #include <limits.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "vmm/util/io.h"
 
@@ -22,7 +20,7 @@
 void fake_tree_init(struct fake_tree *tree)
 {
 	snprintf(tree->dir, sizeof(tree->dir), "/tmp/tinyvmm-modules.XXXXXX");
-	assert_non_null(mkdtemp(tree->dir));
+	assert(mkdtemp(tree->dir));
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -33,7 +31,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void fake_tree_release(struct fake_tree *tree)
 {
-	assert_int_equal(nftw(tree->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert(nftw(tree->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
 const char *fake_tree_path(const struct fake_tree *tree, const char *name)
@@ -50,8 +48,8 @@ void fake_tree_file(const struct fake_tree *tree, const char *name, const void *
 
 	snprintf(dir, sizeof(dir), "%s", fake_tree_path(tree, name));
 	*strrchr(dir, '/') = '\0';
-	assert_int_equal(make_dirs(dir), 0);
-	assert_int_equal(write_file_atomic(fake_tree_path(tree, name), data, len, 0644), 0);
+	assert(make_dirs(dir) == 0);
+	assert(write_file_atomic(fake_tree_path(tree, name), data, len, 0644) == 0);
 }
 
 void fake_tree_text(const struct fake_tree *tree, const char *name, const char *text)
@@ -91,7 +89,7 @@ struct blob fake_module(const char *const *info)
 	struct blob blob = { .len = info_at + len + sizeof(names) };
 
 	blob.data = malloc(blob.len);
-	assert_non_null(blob.data);
+	assert(blob.data);
 	memcpy(blob.data, &header, sizeof(header));
 	memcpy(blob.data + sizeof(header), sections, sizeof(sections));
 	memcpy(blob.data + info_at, modinfo, len);
@@ -133,24 +131,24 @@ static uint32_t field(const char *header, unsigned i)
 
 	memcpy(digits, header + 6 + (size_t)8 * i, 8);
 	uint32_t value = (uint32_t)strtoul(digits, &end, 16);
-	assert_int_equal(end - digits, 8);
+	assert(end - digits == 8);
 	return value;
 }
 
 /* Takes one member at `at`; returns where the next begins. */
 static size_t read_member(struct archive *archive, size_t at, struct archive_member *m)
 {
-	assert_int_equal(at % 4, 0);
-	assert_true(at + 110 <= archive->len);
+	assert(at % 4 == 0);
+	assert(at + 110 <= archive->len);
 	const char *header = archive->bytes + at;
-	assert_memory_equal(header, "070701", 6);
+	assert(!memcmp(header, "070701", 6));
 	uint32_t name_len = field(header, 11);
 	*m = (struct archive_member){ .inode = field(header, 0), .mode = field(header, 1), .major = field(header, 9), .minor = field(header, 10),
 				      .len = field(header, 6), .name = header + 110 };
 	size_t data_at = (at + 110 + name_len + 3) & ~(size_t)3;
-	assert_true(data_at + m->len <= archive->len);
-	assert_int_equal(m->name[name_len - 1], '\0');
-	assert_int_equal(strlen(m->name) + 1, name_len);
+	assert(data_at + m->len <= archive->len);
+	assert(m->name[name_len - 1] == '\0');
+	assert(strlen(m->name) + 1 == name_len);
 	m->data = archive->bytes + data_at;
 	return (data_at + m->len + 3) & ~(size_t)3;
 }
@@ -158,19 +156,19 @@ static size_t read_member(struct archive *archive, size_t at, struct archive_mem
 void archive_read(struct archive *archive, int fd, uint64_t bytes)
 {
 	*archive = (struct archive){ .len = (size_t)bytes, .bytes = malloc(bytes + 1) };
-	assert_non_null(archive->bytes);
-	assert_int_equal(pread_full(fd, archive->bytes, archive->len, 0), 0);
+	assert(archive->bytes);
+	assert(pread_full(fd, archive->bytes, archive->len, 0) == 0);
 	for (size_t at = 0;;) {
 		struct archive_member m;
 		at = read_member(archive, at, &m);
 		if (!strcmp(m.name, "TRAILER!!!")) {
-			assert_int_equal(at, archive->len);
+			assert(at == archive->len);
 			return;
 		}
-		assert_true(archive->count < ARCHIVE_MEMBERS_MAX);
+		assert(archive->count < ARCHIVE_MEMBERS_MAX);
 		/* The kernel takes equal numbers for links to one file. */
 		for (unsigned i = 0; i < archive->count; i++)
-			assert_int_not_equal(archive->member[i].inode, m.inode);
+			assert(archive->member[i].inode != m.inode);
 		archive->member[archive->count++] = m;
 	}
 }
