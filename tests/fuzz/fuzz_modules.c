@@ -32,7 +32,7 @@ static void find_names(const char *text, size_t len)
 static void read_bundle(char *file, size_t len)
 {
 	static const char key[] = "dir=/nowhere";
-	struct module_bundle bundle = { .data = file };
+	struct module_bundle bundle = { .data = file, .bytes = len };
 	struct bundle_header header;
 
 	if (len < BUNDLE_ARCHIVE_OFFSET)
@@ -41,7 +41,7 @@ static void read_bundle(char *file, size_t len)
 	memcpy(header.magic, MAGIC, sizeof(header.magic));
 	header.sum = sum_bytes(file + BUNDLE_ARCHIVE_OFFSET, len - BUNDLE_ARCHIVE_OFFSET);
 	memcpy(file, &header, sizeof(header));
-	if (!check(&bundle, len, key, sizeof(key)) && bundle.config + bundle.config_bytes != file + len)
+	if (!check(&bundle, key, sizeof(key)) && bundle.config + bundle.config_bytes != file + len)
 		abort();
 }
 
