@@ -28,7 +28,8 @@ struct bundle_header {
 #define BUNDLE_ARCHIVE_OFFSET 64
 
 struct module_bundle {
-	char *data;	      /* the whole file */
+	char *data;	      /* the whole file, mapped; NULL: no modules */
+	size_t bytes;
 	const char *archive;  /* the members, */
 	size_t archive_bytes; /* a multiple of four */
 	const char *config;   /* and those of the records that are for guest/init */
