@@ -8,6 +8,7 @@
 #   console_send TEXT              types TEXT and Enter
 #   console_wait SECONDS           waits for the end; COMMAND's status becomes ours; 124 when it is still running (it goes on)
 #   console_kill SIGNAL            sends COMMAND a signal
+#   console_stop                   ends it, if need be by force
 
 console_echo=''
 
@@ -31,7 +32,8 @@ console_start() {
 	while ! [ -s "$console_dir/pid" ]; do sleep 0.1; done
 	console_pid=$(<"$console_dir/pid")
 	if [ -n "$console_echo" ]; then
-		tail -f -n +1 --pid "$console_shell" "$console_dir/output" &
+		# Without the question where the cursor is, which a shell asks its terminal
+		tail -f -n +1 --pid "$console_shell" "$console_dir/output" | sed -u 's/\x1b\[6n//g' &
 		console_tail=$!
 	else
 		console_tail=''
@@ -56,6 +58,16 @@ console_expect() {
 console_send() { printf '%s\n' "$1" >&9; }
 
 console_kill() { kill "-$1" "$console_pid"; }
+
+console_stop() {
+	[ -n "${console_pid:-}" ] || return 0
+	if ! [ -e "$console_dir/status" ]; then
+		kill "$console_pid" 2>/dev/null || true
+		console_wait 5 >/dev/null || [ $? != 124 ] || kill -KILL "$console_pid" 2>/dev/null || true
+	fi
+	wait "$console_shell" 2>/dev/null || true
+	[ -z "$console_tail" ] || wait "$console_tail" || true
+}
 
 console_wait() {
 	local deadline=$((SECONDS + $1))
