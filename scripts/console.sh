@@ -5,6 +5,7 @@
 #
 #   console_start DIR COMMAND...   starts COMMAND; DIR/output gets what it prints (and standard output, with console_echo=1)
 #   console_expect REGEX SECONDS   waits until that is printed after what was found last; fails when it is not, or when the program ends first
+#                                  $console_text is then all that was printed since, up to the end of what was found
 #   console_send TEXT              types TEXT and Enter
 #   console_wait SECONDS           waits for the end; COMMAND's status becomes ours; 124 when it is still running (it goes on)
 #   console_kill SIGNAL            sends COMMAND a signal
@@ -48,6 +49,8 @@ console_expect() {
 		if [[ $text =~ $pattern ]]; then
 			before=${text%%"${BASH_REMATCH[0]}"*}
 			console_mark=$((console_mark + ${#before} + ${#BASH_REMATCH[0]}))
+			# shellcheck disable=SC2034 # for the caller
+			console_text=$before${BASH_REMATCH[0]}
 			return 0
 		fi
 		[ -z "$ended" ] && [ "$SECONDS" -lt "$deadline" ] || return 1
