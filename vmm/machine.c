@@ -248,11 +248,39 @@ static int enter_vcpu_sandbox(void *arg)
 	return sandbox_enter(&((struct machine *)arg)->sandbox, SANDBOX_VCPU);
 }
 
+/* Whatever KVM's reason was, it has been logged; what remains is that the host refused (run.c turns it into EXIT_HOST). */
+static int refused(int err)
+{
+	return err ? -ENODEV : 0;
+}
+
+static int build(struct machine *m)
+{
+	int err = sandbox_init(&m->sandbox, m->config);
+
+	if (!err)
+		err = watch_signals(m);
+	if (!err)
+		err = refused(make_vm(m));
+	if (!err)
+		err = refused(make_memory(m));
+	if (!err)
+		err = refused(make_processors(m));
+	if (!err)
+		err = refused(save_initial(m));
+	if (!err)
+		err = refused(sandbox_ready(&m->sandbox));
+	if (!err)
+		err = make_devices(m);
+	if (!err)
+		err = load_guest(m);
+	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+}
+
 int machine_new(struct machine **out, const struct config *config, const struct prepared *prepared, const struct plan *plan,
 		struct guest_io *io)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	int err;
 
 	*out = NULL;
 	if (!m)
@@ -262,29 +290,9 @@ int machine_new(struct machine **out, const struct config *config, const struct 
 	m->plan = plan;
 	m->io = io;
 	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
-	m->loop = loop_new();
 	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .send_break = on_escape_break, .arg = m };
-	err = m->loop ? 0 : -ENOMEM;
-	if (!err)
-		err = sandbox_init(&m->sandbox, config);
-	if (!err)
-		err = watch_signals(m);
-	if (!err)
-		err = make_vm(m);
-	if (!err)
-		err = make_memory(m);
-	if (!err)
-		err = make_processors(m);
-	if (!err)
-		err = save_initial(m);
-	if (!err)
-		err = sandbox_ready(&m->sandbox);
-	if (!err)
-		err = make_devices(m);
-	if (!err)
-		err = load_guest(m);
-	if (!err)
-		err = vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+	m->loop = loop_new();
+	int err = m->loop ? build(m) : -ENOMEM;
 	if (err) {
 		machine_free(m);
 		return err;
@@ -338,10 +346,13 @@ static void finish_output(struct machine *m)
 	}
 }
 
-/* A reset before guest/init was heard is no reboot: the kernel never came up. */
-static bool came_up(const struct machine *m)
+/*
+ * A reset before guest/init was heard is no reboot: the kernel never came up. Nor is one with a command under way: kernels without a pvpanic driver
+ * reset when they panic, and a command must not be run a second time.
+ */
+static bool reset_is_panic(const struct machine *m)
 {
-	return m->io->up || !m->prepared->own_initramfs;
+	return m->prepared->own_initramfs && (!m->io->up || (m->io->command && !m->io->has_status));
 }
 
 static enum vm_event run_until_end(struct machine *m)
@@ -355,7 +366,7 @@ static enum vm_event run_until_end(struct machine *m)
 		}
 		vcpus_hold(m->vcpus);
 		enum vm_event event = atomic_load(&m->event);
-		if (event != VM_RESET || m->config->no_reboot || !came_up(m))
+		if (event != VM_RESET || m->config->no_reboot || reset_is_panic(m))
 			return event;
 		finish_output(m);
 		if (machine_restart(m))
@@ -392,8 +403,9 @@ static int exit_status(struct machine *m, enum vm_event event)
 	case VM_POWEROFF:
 		return poweroff_status(m);
 	case VM_RESET:
-		if (!came_up(m))
-			return panic_status(m, "the guest's kernel never came up: it reset before user space");
+		if (reset_is_panic(m))
+			return panic_status(m, m->io->up ? "the guest reset before its command ended"
+							 : "the guest's kernel never came up: it reset before user space");
 		log_info("the guest rebooted, which --no-reboot makes the end");
 		return EXIT_REBOOT;
 	case VM_PANIC:

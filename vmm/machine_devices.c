@@ -28,6 +28,8 @@
 
 #define SYSRQ_OF_HVC 0x0f /* Ctrl-O: drivers/tty/hvc/hvc_console.c */
 #define DISK_QUEUES_MAX 4
+/* Enough for what the thread does, and too small for a huge page, which the default size would invite. */
+#define DISK_STACK_BYTES (256 << 10)
 
 struct attached_virtio {
 	struct virtio_mmio mmio;
@@ -91,7 +93,7 @@ static int put_on_bus(struct machine_devices *d, const struct dev_desc *desc, co
 static int share_registers(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
 {
 	struct kvm *kvm = &d->site.vm->kvm;
-	struct kvm_notify ack = { .addr = desc->base + VIRTIO_MMIO_INTERRUPT_ACK, .len = 4, .any_value = true };
+	struct kvm_notify ack = { .addr = desc->base + VIRTIO_MMIO_INTERRUPT_ACK, .len = 4, .value = VIRTIO_MMIO_INT_USED };
 	int err;
 
 	if (!kvm_capability(kvm, KVM_CAP_READONLY_MEM) || getenv("TINYVMM_NO_REGISTER_PAGE"))
@@ -204,13 +206,17 @@ static void *disk_thread(void *arg)
 
 static int start_disk_thread(struct attached_disk *disk, const char *name)
 {
+	pthread_attr_t attr;
 	sigset_t all, before;
 
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, DISK_STACK_BYTES);
 	/* Signals are the main thread's business. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = -pthread_create(&disk->thread, NULL, disk_thread, disk);
+	int err = -pthread_create(&disk->thread, &attr, disk_thread, disk);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	if (err) {
 		log_error("%s: no thread: %s", name, strerror(-err));
 		return err;
@@ -253,7 +259,7 @@ static int add_net(struct machine_devices *d, unsigned index)
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "net%u", index);
-	struct virtio_net_card card = { .name = plan_find(d->site.plan, name)->name };
+	struct virtio_net_config card = { .name = plan_find(d->site.plan, name)->name };
 	memcpy(card.mac, config->mac, sizeof(card.mac));
 	net->net = virtio_net_new(&card, net->netdev, d->site.loop, &d->site.vm->mem);
 	return net->net ? attach_virtio(d, name, virtio_net_dev(net->net)) : -ENOMEM;

@@ -2,8 +2,8 @@
 /*
  * virtio over MMIO: see mmio.h. Virtio 1.2, 4.2.2 (registers), 4.2.3 (order of set-up), 2.1 (status), 2.2 (features).
  *
- * Since a guest may read the page at any moment without an exit, each register in it changes by one aligned 32-bit store, and changes before
- * the interrupt that makes the guest look.
+ * Since a guest may read the page at any moment without an exit, each register in it changes by one aligned 32-bit store, and changes
+ * before the interrupt that makes the guest look.
  *
  * Left out: the legacy interface (version 1), shared memory regions (none exists), VIRTIO_F_RING_RESET.
  */
@@ -153,8 +153,8 @@ static void mmio_interrupt(struct virtio_transport *t, bool config_change)
 		return;
 	}
 	/*
-	 * A driver that reads the generation, fields and the generation again while this happens sees it change, unless all it reads falls between
-	 * the two stores; the interrupt then makes it read once more.
+	 * A driver that reads the generation, fields and the generation again while this happens sees it change, unless all it reads falls
+	 * between the two stores; the interrupt then makes it read once more.
 	 */
 	show_generation(mmio);
 	show_config(mmio);
