@@ -16,9 +16,9 @@ boot_seconds=150 # an emulated machine on a busy host
 # What every machine here starts with; tests add to it.
 vm=("$TINYVMM" --kernel "$KERNEL" --modules "$MODULES")
 
-# disk [NAME]: a copy of the root image of the test's own; prints its path.
+# disk NAME: a copy of the root image of the test's own; prints its path.
 disk() {
-	local copy=$test_dir/${1:-root}.img
+	local copy=$test_dir/$1.img
 	cp --sparse=always "$ROOTFS" "$copy" 2>/dev/null || cp "$ROOTFS" "$copy"
 	echo "$copy"
 }
@@ -71,6 +71,7 @@ on_terminal() {
 	shift 2
 	cat >"$test_dir/session" <<-END
 		stty $size
+		tty >$test_dir/tty
 		before=\$(stty -g)
 		$(printf '%q ' "${vm[@]}" "$@") </dev/tty &
 		echo \$! >$test_dir/vm.pid
@@ -83,12 +84,18 @@ on_terminal() {
 
 # at_shell COMMAND: types a command; $output is what came between it and the next prompt.
 at_shell() {
-	local marker=done-$RANDOM
-	console_send "$1; echo $marker=\$?"
+	local id=$RANDOM
 	output=''
-	console_expect "$marker=[0-9]+" "${2:-60}" || return 1
-	output=${console_text#*$'\n'}
-	output=${output%"$marker"*}
+	# The quotes tell what is printed from its echo, which may come broken into lines
+	console_send "echo 'begin'-$id; $1; echo 'end'-$id"
+	if ! console_expect "end-$id" "${2:-60}"; then
+		not_ok "$1: no answer"
+		show_console
+		return 1
+	fi
+	output=${console_text##*"begin-$id"}
+	output=${output%"end-$id"*}
 	output=${output//$'\r'/}
+	output=${output#$'\n'}
 	console_expect "$prompt" 30
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `-- COMMAND`: its input, output, error and status are tinyvmm's own.
 . "$(dirname "$0")/lib.sh"
-root=$(disk)
+root=$(disk root)
 with_root=(--disk "$root,cow")
 
 run_vm "${with_root[@]}" -- sh -c 'echo to-output; echo to-error >&2; exit 42' </dev/null

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # tinyvmm is killed in the middle of writes: what was flushed is there, and the file system's journal makes the rest whole.
 . "$(dirname "$0")/lib.sh"
-root=$(disk)
+root=$(disk root)
 
 for round in 1 2; do
 	console_start "$test_dir" "${vm[@]}" --disk "$root" -- sh -c '

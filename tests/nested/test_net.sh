@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The user network: DHCP, names, data in and out with checksums, a forwarded port.
 . "$(dirname "$0")/lib.sh"
-root=$(disk)
+root=$(disk root)
 
 mkdir "$test_dir/www"
 "$BUSYBOX" dd if=/dev/urandom of="$test_dir/www/blob" bs=1024 count=8192 2>/dev/null
