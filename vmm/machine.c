@@ -3,7 +3,6 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "vmm/terminal.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 #include "vmm/vcpu.h"
 
 struct machine {
@@ -124,28 +124,10 @@ static int watch_signals(struct machine *m)
 
 /* --- building ----------------------------------------------------------------------------------------------------------------------- */
 
-/* The first processor's part is enough, and hundreds of them take milliseconds to print. */
-#define CPUINFO_BYTES 8192
-
-static bool host_accelerates(void)
-{
-	char text[CPUINFO_BYTES];
-	struct arch_host host = { 0 };
-	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-
-	close_fd(&fd);
-	if (n <= 0)
-		return true; /* not known: let it try */
-	text[n] = '\0';
-	arch_host_probe(&host, text);
-	return host.accelerated;
-}
-
 /* A stock kernel ends, or hangs, at the first instruction that KVM's emulator does not know: better said before. */
 static int refuse_emulation(const struct machine *m)
 {
-	if (m->vm.accelerated || !m->prepared->image.release[0])
+	if (m->vm.accelerated || m->config->allow_emulation || !m->prepared->image.release[0])
 		return 0;
 	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. Use a host with VT-x or "
 		  "AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
@@ -158,7 +140,7 @@ static int make_vm(struct machine *m)
 
 	if (err)
 		return err;
-	m->vm.accelerated = host_accelerates();
+	m->vm.accelerated = arch_host_accelerates();
 	err = refuse_emulation(m);
 	if (err)
 		return err;
@@ -290,7 +272,10 @@ int machine_new(struct machine **out, const struct config *config, const struct 
 	m->plan = plan;
 	m->io = io;
 	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
-	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .send_break = on_escape_break, .arg = m };
+	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .arg = m };
+	/* Elsewhere the key becomes a Ctrl-O in the input, which is the SysRq key of Linux's hvc driver. */
+	if (io->serial_console)
+		io->escape.send_break = on_escape_break;
 	m->loop = loop_new();
 	int err = m->loop ? build(m) : -ENOMEM;
 	if (err) {
@@ -430,6 +415,7 @@ int machine_run(struct machine *m)
 	if (m->io->tty || (!m->io->command && isatty(STDIN_FILENO)))
 		terminal_raw();
 	send_window_size(m);
+	process_trim();
 	if (sandbox_enter(&m->sandbox, SANDBOX_MAIN)) {
 		terminal_restore();
 		return EXIT_HOST;
