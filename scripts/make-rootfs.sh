@@ -40,7 +40,7 @@ for program in "$(command -v lsblk)" "${programs[@]}"; do
 	tree_program "$tree" "$program"
 done
 cp -R "$here/rootfs/." "$tree/"
-chmod 755 "$tree"/etc/init.d/* "$tree"/usr/share/udhcpc/*
+chmod 755 "$tree"/etc/init.d/* "$tree"/etc/udhcpc/*
 
 truncate -s "${size}M" "$tmp/image"
 mke2fs -q -F -t ext4 -b 4096 -m 0 -L tinyvmm-root -U "$uuid" -E "root_owner=0:0,hash_seed=$uuid,lazy_itable_init=0" -d "$tree" "$tmp/image"

@@ -18,7 +18,7 @@ fi
 
 # Programs of which busybox has no version that does
 programs=()
-for program in bash tail e2fsck mke2fs debugfs sfdisk script; do
+for program in bash tail sed e2fsck mke2fs debugfs sfdisk script; do
 	programs+=(--program "$(PATH=$PATH:/usr/sbin:/sbin command -v "$program")")
 done
 # The largest guest has 4 GiB: what is not touched costs nothing
