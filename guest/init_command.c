@@ -136,6 +136,12 @@ static void stream_read(struct stream *s)
 	size_t room = s->last && s->left < STREAM_BYTES ? s->left : STREAM_BYTES;
 	long n = sys_read(s->from, s->buf, room);
 
+	/*
+	 * A port looks for data first and for its end then (drivers/char/virtio_console.c, port_fops_read): between the two the last bytes and
+	 * the end may both have come.
+	 */
+	if (!n)
+		n = sys_read(s->from, s->buf, room);
 	if (n == -EINTR || (n == -EAGAIN && !s->last))
 		return;
 	if (n <= 0) {

@@ -21,6 +21,7 @@ fi
 
 if hardware_kvm; then
 	# The name of where the packages came from; unknown when the host has no network just now
+	# shellcheck disable=SC2016 # $(SITE) is apt's
 	name=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | sed 's,^[a-z]*://,,; s,[:/].*,,' | head -n 1)
 	if ! getent hosts "${name:-deb.debian.org}" >/dev/null; then
 		say "this host can't look up names now: the tour goes without that"

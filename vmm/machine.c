@@ -3,7 +3,6 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "vmm/terminal.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 #include "vmm/vcpu.h"
 
 struct machine {
@@ -124,28 +124,10 @@ static int watch_signals(struct machine *m)
 
 /* --- building ----------------------------------------------------------------------------------------------------------------------- */
 
-/* The first processor's part is enough, and hundreds of them take milliseconds to print. */
-#define CPUINFO_BYTES 8192
-
-static bool host_accelerates(void)
-{
-	char text[CPUINFO_BYTES];
-	struct arch_host host = { 0 };
-	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-
-	close_fd(&fd);
-	if (n <= 0)
-		return true; /* not known: let it try */
-	text[n] = '\0';
-	arch_host_probe(&host, text);
-	return host.accelerated;
-}
-
 /* A stock kernel ends, or hangs, at the first instruction that KVM's emulator does not know: better said before. */
 static int refuse_emulation(const struct machine *m)
 {
-	if (m->vm.accelerated || !m->prepared->image.release[0])
+	if (m->vm.accelerated || m->config->allow_emulation || !m->prepared->image.release[0])
 		return 0;
 	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. Use a host with VT-x or "
 		  "AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
@@ -158,7 +140,7 @@ static int make_vm(struct machine *m)
 
 	if (err)
 		return err;
-	m->vm.accelerated = host_accelerates();
+	m->vm.accelerated = arch_host_accelerates();
 	err = refuse_emulation(m);
 	if (err)
 		return err;
@@ -248,11 +230,39 @@ static int enter_vcpu_sandbox(void *arg)
 	return sandbox_enter(&((struct machine *)arg)->sandbox, SANDBOX_VCPU);
 }
 
+/* Whatever KVM's reason was, it has been logged; what remains is that the host refused (run.c turns it into EXIT_HOST). */
+static int refused(int err)
+{
+	return err ? -ENODEV : 0;
+}
+
+static int build(struct machine *m)
+{
+	int err = sandbox_init(&m->sandbox, m->config);
+
+	if (!err)
+		err = watch_signals(m);
+	if (!err)
+		err = refused(make_vm(m));
+	if (!err)
+		err = refused(make_memory(m));
+	if (!err)
+		err = refused(make_processors(m));
+	if (!err)
+		err = refused(save_initial(m));
+	if (!err)
+		err = refused(sandbox_ready(&m->sandbox));
+	if (!err)
+		err = make_devices(m);
+	if (!err)
+		err = load_guest(m);
+	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+}
+
 int machine_new(struct machine **out, const struct config *config, const struct prepared *prepared, const struct plan *plan,
 		struct guest_io *io)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	int err;
 
 	*out = NULL;
 	if (!m)
@@ -262,29 +272,12 @@ int machine_new(struct machine **out, const struct config *config, const struct 
 	m->plan = plan;
 	m->io = io;
 	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
+	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .arg = m };
+	/* Elsewhere the key becomes a Ctrl-O in the input, which is the SysRq key of Linux's hvc driver. */
+	if (io->serial_console)
+		io->escape.send_break = on_escape_break;
 	m->loop = loop_new();
-	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .send_break = on_escape_break, .arg = m };
-	err = m->loop ? 0 : -ENOMEM;
-	if (!err)
-		err = sandbox_init(&m->sandbox, config);
-	if (!err)
-		err = watch_signals(m);
-	if (!err)
-		err = make_vm(m);
-	if (!err)
-		err = make_memory(m);
-	if (!err)
-		err = make_processors(m);
-	if (!err)
-		err = save_initial(m);
-	if (!err)
-		err = sandbox_ready(&m->sandbox);
-	if (!err)
-		err = make_devices(m);
-	if (!err)
-		err = load_guest(m);
-	if (!err)
-		err = vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+	int err = m->loop ? build(m) : -ENOMEM;
 	if (err) {
 		machine_free(m);
 		return err;
@@ -338,10 +331,13 @@ static void finish_output(struct machine *m)
 	}
 }
 
-/* A reset before guest/init was heard is no reboot: the kernel never came up. */
-static bool came_up(const struct machine *m)
+/*
+ * A reset before guest/init was heard is no reboot: the kernel never came up. Nor is one with a command under way: kernels without a pvpanic driver
+ * reset when they panic, and a command must not be run a second time.
+ */
+static bool reset_is_panic(const struct machine *m)
 {
-	return m->io->up || !m->prepared->own_initramfs;
+	return m->prepared->own_initramfs && (!m->io->up || (m->io->command && !m->io->has_status));
 }
 
 static enum vm_event run_until_end(struct machine *m)
@@ -355,7 +351,7 @@ static enum vm_event run_until_end(struct machine *m)
 		}
 		vcpus_hold(m->vcpus);
 		enum vm_event event = atomic_load(&m->event);
-		if (event != VM_RESET || m->config->no_reboot || !came_up(m))
+		if (event != VM_RESET || m->config->no_reboot || reset_is_panic(m))
 			return event;
 		finish_output(m);
 		if (machine_restart(m))
@@ -392,8 +388,9 @@ static int exit_status(struct machine *m, enum vm_event event)
 	case VM_POWEROFF:
 		return poweroff_status(m);
 	case VM_RESET:
-		if (!came_up(m))
-			return panic_status(m, "the guest's kernel never came up: it reset before user space");
+		if (reset_is_panic(m))
+			return panic_status(m, m->io->up ? "the guest reset before its command ended"
+							 : "the guest's kernel never came up: it reset before user space");
 		log_info("the guest rebooted, which --no-reboot makes the end");
 		return EXIT_REBOOT;
 	case VM_PANIC:
@@ -418,6 +415,7 @@ int machine_run(struct machine *m)
 	if (m->io->tty || (!m->io->command && isatty(STDIN_FILENO)))
 		terminal_raw();
 	send_window_size(m);
+	process_trim();
 	if (sandbox_enter(&m->sandbox, SANDBOX_MAIN)) {
 		terminal_restore();
 		return EXIT_HOST;

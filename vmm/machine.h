@@ -16,6 +16,7 @@ struct machine;
 
 /*
  * All arguments stay the caller's and live longer than the machine. Everything that fails is logged; *machine is then NULL and nothing is left behind.
+ * -ENODEV when the host refused (no KVM, no memory, ...); other codes name a fault of the configuration's or its files.
  */
 int machine_new(struct machine **machine, const struct config *config, const struct prepared *prepared, const struct plan *plan,
 		struct guest_io *io);

@@ -35,7 +35,7 @@ void machine_devices_reset(struct machine_devices *devices);
 bool machine_devices_finish(struct machine_devices *devices);
 
 void machine_devices_resize(struct machine_devices *devices, uint16_t columns, uint16_t rows);
-/* What Ctrl-A b sends: a break on the serial port, the SysRq key of Linux's hvc driver (Ctrl-O) on the virtio console. */
+/* A break on the serial port. */
 void machine_devices_break(struct machine_devices *devices);
 
 #endif

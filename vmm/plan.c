@@ -79,7 +79,7 @@ static const char *console_arguments(const struct prepared *prepared, const stru
 	if (io->serial_console && !io->command)
 		snprintf(buf, room, "console=%s", arch_map.serial_console);
 	else if (prepared->own_initramfs)
-		snprintf(buf, room, "console=hvc0 %s quiet", arch_map.earlycon);
+		snprintf(buf, room, "quiet console=hvc0 %s", arch_map.earlycon);
 	else
 		snprintf(buf, room, "console=hvc0 %s", arch_map.earlycon);
 	return buf;

@@ -29,39 +29,14 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 
 /* --- the kernel's bytes ----------------------------------------------------------------------------------------------------------- */
 
-/* Holes in a sparse file are zero already, as fresh guest memory is. */
-static int read_sparse(int fd, uint8_t *to, uint64_t offset, uint64_t bytes)
-{
-	uint64_t end = offset + bytes;
-
-	for (uint64_t at = offset; at < end;) {
-		off_t data = lseek(fd, (off_t)at, SEEK_DATA);
-		if (data < 0 && errno == ENXIO)
-			return 0;
-		if (data < 0)
-			return pread_full(fd, to + (at - offset), end - at, at);
-		if ((uint64_t)data >= end)
-			return 0;
-		off_t hole = lseek(fd, data, SEEK_HOLE);
-		uint64_t stop = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
-		int err = pread_full(fd, to + ((uint64_t)data - offset), stop - (uint64_t)data, (uint64_t)data);
-		if (err)
-			return err;
-		at = stop;
-	}
-	return 0;
-}
-
 static int load_segment(struct vm *vm, const struct image_segment *s, int fd)
 {
-	uint8_t *to = s->gpa >= MAP_HIGH_RAM ? mem_at(&vm->mem, s->gpa, s->mem_bytes) : NULL;
-
-	if (!to) {
+	if (s->gpa < MAP_HIGH_RAM || !mem_at(&vm->mem, s->gpa, s->mem_bytes)) {
 		log_error("the kernel wants %llu MiB of memory at 0x%llx, which this machine does not have: give it more with --memory",
 			  (unsigned long long)(s->mem_bytes >> 20), (unsigned long long)s->gpa);
 		return -ENOMEM;
 	}
-	int err = read_sparse(fd, to, s->file_offset, s->file_bytes);
+	int err = mem_put_file(&vm->mem, s->gpa, s->file_bytes, fd, s->file_offset);
 	if (err)
 		log_error("the kernel can't be read: %s", strerror(-err));
 	return err;
@@ -133,7 +108,7 @@ static int load_initrd(struct vm *vm, struct arch_boot *boot)
 		return -ENOMEM;
 	}
 	boot->initrd_gpa = (top - room) & ~(PAGE_BYTES - 1);
-	int err = pread_full(boot->initrd_fd, mem_at(&vm->mem, boot->initrd_gpa, room), boot->initrd_bytes, 0);
+	int err = mem_put_file(&vm->mem, boot->initrd_gpa, boot->initrd_bytes, boot->initrd_fd, 0);
 	if (err)
 		log_error("the initramfs can't be read: %s", strerror(-err));
 	return err;

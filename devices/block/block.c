@@ -49,12 +49,12 @@ struct block {
 	struct pool *pool;
 	struct block_request *queued_first, **queued_last;
 	unsigned queued;
-	unsigned under_way; /* on the ring or in the pool */
-	unsigned company;   /* lone requests still to go elsewhere */
+	unsigned under_way;   /* on the ring or in the pool */
+	unsigned company;     /* lone requests still to go elsewhere */
 	unsigned slow_writes; /* writes still to go elsewhere */
-	bool flush_is_free; /* read-only, or an overlay that is dropped: nobody will read it after a crash */
-	bool never_here;    /* see block.h */
-	bool running;	    /* in run(): done() may submit, and that is picked up */
+	bool flush_is_free;   /* read-only, or an overlay that is dropped: nobody will read it after a crash */
+	bool never_here;      /* see block.h */
+	bool running;         /* in run(): done() may submit, and that is picked up */
 };
 
 static int execute(void *arg, const struct block_request *request)
@@ -64,7 +64,7 @@ static int execute(void *arg, const struct block_request *request)
 	return block->cow ? cow_execute(block->cow, request) : raw_execute(&block->raw, request);
 }
 
-/* --- opening and closing -------------------------------------------------------------------------------------------------------- */
+/* --- opening and closing ------------------------------------------------------------------------------------------- */
 
 /* Ignored, it becomes EFBIG; with its default action a file size limit would end the machine. */
 static void ignore_sigxfsz(void)
@@ -164,7 +164,7 @@ int block_event_fd(const struct block *block)
 	return block->event_fd;
 }
 
-/* --- the ways ----------------------------------------------------------------------------------------------------------------------- */
+/* --- the ways ------------------------------------------------------------------------------------------------------ */
 
 static struct block_request *take_queued(struct block *block)
 {
@@ -304,7 +304,7 @@ void block_expect_company(struct block *block)
 	block->company = COMPANY_REQUESTS;
 }
 
-/* --- completion --------------------------------------------------------------------------------------------------------------------- */
+/* --- completion ---------------------------------------------------------------------------------------------------- */
 
 /* Done in part, or interrupted, or dropped because the thread that submitted it has ended: once more, from the start. */
 static int ring_result(struct block *block, const struct block_request *request)

@@ -2,12 +2,13 @@
 /*
  * Where a network card's cable ends: libslirp's user network or a tap device. Knows nothing of virtio queues or KVM.
  *
- * A frame is a vector of buffers. The first is exactly a struct virtio_net_hdr_v1 (virtio 1.2, 5.1.6) in memory that no guest can
+ * A frame is a vector of buffers. The first is exactly a struct virtio_net_hdr (vnet.h) in memory that no guest can
  * change; the Ethernet frame, without a frame check sequence, is in the others. A frame may be larger than the MTU (segmentation left
  * to the receiver) and lack its checksum as far as the offloads allow and its header says.
  *
- * Back-pressure both ways: send() may refuse with -EAGAIN, and then calls client->can_send() once it has room again; receive() of the client
- * may refuse with -EAGAIN, and the client then calls netdev_resume() once it has room. No frame is lost by either.
+ * Back-pressure both ways: send() may refuse with -EAGAIN, and then calls client->can_send() once it has room again;
+ * receive() of the client may refuse with -EAGAIN, and the client then calls netdev_resume() once it has room. No frame is
+ * lost by either.
  *
  * Bursts: what costs as much for many frames as for one waits for a burst's end. A client ends its burst of netdev_send() with
  * netdev_flush(); a netdev ends its burst of receive() with received().
@@ -25,15 +26,16 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "devices/net/vnet.h"
+
 struct loop;
 struct netdev;
 
 #define NETDEV_MTU_MIN 68
 #define NETDEV_MTU_MAX 65520
 /* The longest frame either way: header, Ethernet header with a VLAN tag, the longest packet. */
-#define NETDEV_HDR_BYTES 12
 #define NETDEV_ETH_BYTES 14
-#define NETDEV_FRAME_MAX (NETDEV_HDR_BYTES + NETDEV_ETH_BYTES + 4 + 65535)
+#define NETDEV_FRAME_MAX (VIRTIO_NET_HDR_BYTES + NETDEV_ETH_BYTES + 4 + 65535)
 /* Buffers that a frame may be spread over, its header's included. */
 #define NETDEV_IOV_MAX 257
 
@@ -89,8 +91,8 @@ struct netdev_config {
 };
 
 /*
- * What a guest on the user network sees: 10.0.2.0/24, the guest 10.0.2.15, the gateway and the host 10.0.2.2, DNS 10.0.2.3; fec0::/64, host fec0::2, DNS
- * fec0::3.
+ * What a guest on the user network sees: 10.0.2.0/24, the guest 10.0.2.15, the gateway and the host 10.0.2.2, DNS 10.0.2.3;
+ * fec0::/64, host fec0::2, DNS fec0::3.
  */
 #define NETDEV_USER_NETWORK 0x0a000200u
 #define NETDEV_USER_PREFIX 24
@@ -99,8 +101,8 @@ struct netdev_config {
 #define NETDEV_USER_GUEST 0x0a00020fu
 
 /*
- * Opens the back end. Nothing moves before netdev_attach(). Failures are logged with what to do: no permission on /dev/net/tun, the interface taken, a
- * port in use (which one), the library missing (its package).
+ * Opens the back end. Nothing moves before netdev_attach(). Failures are logged with what to do: no permission on
+ * /dev/net/tun, the interface taken, a port in use (which one), the library missing (its package).
  */
 int netdev_open(struct netdev **nd, const struct netdev_config *config, struct loop *loop);
 /* Gives the netdev its client; frames may come from now on. Once, on the loop's thread, or before it runs. */
@@ -130,7 +132,10 @@ static inline int netdev_set_offloads(struct netdev *nd, uint64_t guest_features
 	return nd->ops->set_offloads ? nd->ops->set_offloads(nd, guest_features) : 0;
 }
 
-/* "[tcp|udp:][ADDR:]PORT-[ADDR]:PORT", as in hostfwd=tcp:127.0.0.1:2222-:22. Without ADDR the host side is 127.0.0.1. -EINVAL, not logged. */
+/*
+ * "[tcp|udp:][ADDR:]PORT-[ADDR]:PORT", as in hostfwd=tcp:127.0.0.1:2222-:22. Without ADDR the host side is 127.0.0.1.
+ * -EINVAL, not logged.
+ */
 int netdev_parse_forward(const char *text, struct netdev_forward *forward);
 
 #endif

@@ -9,8 +9,9 @@
 #include "vmm/util/io.h"
 
 /*
- * What a descriptor that nobody wants anything of is armed with. EPOLLHUP and EPOLLERR come unasked, but by edge only once, where level would wake the loop for
- * ever. Cheaper than taking it out: it is likely to be wanted again soon (a receiver whose window was full).
+ * What a descriptor that nobody wants anything of is armed with. EPOLLHUP and EPOLLERR come unasked, but by edge only once,
+ * where level would wake the loop for ever. Cheaper than taking it out: it is likely to be wanted again soon (a receiver
+ * whose window was full).
  */
 #define QUIET EPOLLET
 

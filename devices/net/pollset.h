@@ -2,9 +2,10 @@
 /*
  * A poll array on an epoll descriptor.
  *
- * libslirp was made for poll(2): it names all of its sockets each time, with what to wait for at each, and then asks about each. Here
- * that list is held against the one before, and only what changed costs a system call. The sockets are in an epoll set of their own, which is itself
- * one descriptor to wait for: a loop needs one watch for all of them, gets them in batches, and stops listening to all with one call.
+ * libslirp was made for poll(2): it names all of its sockets each time, with what to wait for at each, and then asks about
+ * each. Here that list is held against the one before, and only what changed costs a system call. The sockets are in an epoll
+ * set of their own, which is itself one descriptor to wait for: a loop needs one watch for all of them, gets them in batches,
+ * and stops listening to all with one call.
  *
  * One thread at a time uses a set.
  */
@@ -39,7 +40,10 @@ struct pollset {
 int pollset_init(struct pollset *ps);
 void pollset_release(struct pollset *ps);
 
-/* A round: begin, want() for each descriptor, end. What was not named is not waited for any more. want() can fail with -ENOMEM or epoll's errors. */
+/*
+ * A round: begin, want() for each descriptor, end. What was not named is not waited for any more. want() can fail with
+ * -ENOMEM or epoll's errors.
+ */
 void pollset_begin(struct pollset *ps);
 int pollset_want(struct pollset *ps, int fd, uint32_t events);
 void pollset_end(struct pollset *ps);

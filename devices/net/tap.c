@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,6 @@
 /* Frames read before others on the loop have their turn. */
 #define TAP_BURST 64
 
-#define FEATURE(name) (1ull << VIRTIO_NET_F_##name)
 
 struct netdev_tap {
 	struct netdev nd;
@@ -37,8 +35,8 @@ struct netdev_tap {
 	bool refused;	   /* send() answered -EAGAIN */
 	bool error_logged;
 	/* Apart, and the header first: a header in the frame's own memory would leave what follows it unaligned. */
-	struct virtio_net_hdr_v1 header;
-	uint8_t frame[NETDEV_FRAME_MAX - NETDEV_HDR_BYTES];
+	struct virtio_net_hdr header;
+	uint8_t frame[NETDEV_FRAME_MAX - VIRTIO_NET_HDR_BYTES];
 };
 
 static struct netdev_tap *to_tap(struct netdev *nd)
@@ -136,13 +134,13 @@ static int tap_set_offloads(struct netdev *nd, uint64_t guest_features)
 	struct netdev_tap *tap = to_tap(nd);
 	unsigned offload = 0;
 
-	if (guest_features & FEATURE(GUEST_CSUM))
+	if (guest_features & VIRTIO_NET_F_GUEST_CSUM)
 		offload |= TUN_F_CSUM;
-	if (guest_features & FEATURE(GUEST_TSO4))
+	if (guest_features & VIRTIO_NET_F_GUEST_TSO4)
 		offload |= TUN_F_TSO4;
-	if (guest_features & FEATURE(GUEST_TSO6))
+	if (guest_features & VIRTIO_NET_F_GUEST_TSO6)
 		offload |= TUN_F_TSO6;
-	if (guest_features & FEATURE(GUEST_ECN))
+	if (guest_features & VIRTIO_NET_F_GUEST_ECN)
 		offload |= TUN_F_TSO_ECN;
 	return ioctl(tap->fd, TUNSETOFFLOAD, offload) ? -errno : 0;
 }
@@ -207,7 +205,7 @@ static int tap_open_device(struct netdev_tap *tap)
 static int tap_take_interface(struct netdev_tap *tap, const char *ifname)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int header_bytes = sizeof(struct virtio_net_hdr_v1);
+	int header_bytes = sizeof(struct virtio_net_hdr);
 
 	if (ifname && strlen(ifname) >= sizeof(ifr.ifr_name)) {
 		log_error("tap %s: an interface's name has at most %zu characters", ifname, sizeof(ifr.ifr_name) - 1);
@@ -263,8 +261,7 @@ int netdev_tap_open(struct netdev **nd, const struct netdev_config *config, stru
 	tap->nd.ops = &tap_ops;
 	tap->nd.loop = loop;
 	/* Whatever the guest leaves undone the kernel does; what the guest can do is told by tap_set_offloads(). */
-	tap->nd.features = FEATURE(CSUM) | FEATURE(HOST_TSO4) | FEATURE(HOST_TSO6) | FEATURE(HOST_ECN) | FEATURE(GUEST_CSUM) |
-			   FEATURE(GUEST_TSO4) | FEATURE(GUEST_TSO6) | FEATURE(GUEST_ECN);
+	tap->nd.features = VIRTIO_NET_HOST_OFFLOADS | VIRTIO_NET_GUEST_OFFLOADS;
 	int err = tap_open_device(tap);
 	if (!err)
 		err = tap_take_interface(tap, config->ifname);

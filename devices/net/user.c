@@ -3,21 +3,20 @@
  * The user network: libslirp, which is a router, a DHCP and DNS server and a TCP/IP stack in a library, and turns what the guest sends into
  * sockets of this process. No privilege is needed.
  *
- * Theory of operation. libslirp has no loop of its own. It works when it is given a frame (slirp_input) or told that sockets are ready
- * (slirp_pollfds_poll), and gives frames back (send_packet) from within either. After any of it, what it wants to wait for may have changed:
- * user_settle() asks (slirp_pollfds_fill) and brings the epoll set (pollset.h) and one timer up to date. That walks all sockets, so it is done once a
- * burst, not once a frame.
+ * Theory of operation. libslirp has no loop of its own. It works when it is given a frame (slirp_input) or told that sockets
+ * are ready (slirp_pollfds_poll), and gives frames back (send_packet) from within either. After any of it, what it wants to
+ * wait for may have changed: user_settle() asks (slirp_pollfds_fill) and brings the epoll set (pollset.h) and one timer up to
+ * date. That walks all sockets, so it is done once a burst, not once a frame.
  *
- * libslirp cannot be told that the guest has no room: a frame that the client refuses waits in a queue. While that is over QUEUE_MARK, nothing that makes
- * frames is let in: no socket is looked at, no timer runs, and the guest's own frames are refused. What one socket or one
- * frame of the guest brings forth at most (128 KiB, libslirp's buffer) can come on top.
+ * libslirp cannot be told that the guest has no room: a frame that the client refuses waits in a queue. While that is over
+ * QUEUE_MARK, nothing that makes frames is let in: no socket is looked at, no timer runs, and the guest's own frames are
+ * refused. What one socket or one frame of the guest brings forth at most (128 KiB, libslirp's buffer) can come on top.
  *
  * Checksums: what libslirp sends is correct by construction, which the header says, so that the guest need not look. What the guest
  * sends may lack its checksum; it is filled in here, where the frame is copied anyway.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/virtio_net.h>
 #include <slirp/libslirp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +29,12 @@
 #include "vmm/util/lib.h"
 #include "vmm/util/log.h"
 
-#define SLIRP_CALLS(X)                                                                                                                       \
-	X(slirp_new)                                                                                                                         \
-	X(slirp_cleanup)                                                                                                                     \
-	X(slirp_pollfds_fill)                                                                                                                \
-	X(slirp_pollfds_poll)                                                                                                                \
-	X(slirp_input)                                                                                                                       \
+#define SLIRP_CALLS(X) \
+	X(slirp_new) \
+	X(slirp_cleanup) \
+	X(slirp_pollfds_fill) \
+	X(slirp_pollfds_poll) \
+	X(slirp_input) \
 	X(slirp_add_hostfwd)
 LIB_STRUCT(slirp_lib, SLIRP_CALLS);
 
@@ -78,7 +77,7 @@ struct user_timer {
 
 static int user_deliver(struct netdev_user *user, const void *frame, size_t len)
 {
-	struct virtio_net_hdr_v1 header = { .flags = VIRTIO_NET_HDR_F_DATA_VALID };
+	struct virtio_net_hdr header = { .flags = VIRTIO_NET_HDR_F_DATA_VALID };
 	struct iovec iov[] = { { &header, sizeof(header) }, { (void *)frame, len } };
 	int err = user->nd.client.receive(user->nd.client.arg, iov, 2);
 
@@ -325,7 +324,7 @@ static struct netdev_user *to_user(struct netdev *nd)
 static int user_send(struct netdev *nd, const struct iovec *iov, unsigned iov_count)
 {
 	struct netdev_user *user = to_user(nd);
-	const struct virtio_net_hdr_v1 *header = iov[0].iov_base;
+	const struct virtio_net_hdr *header = iov[0].iov_base;
 
 	if (user->blocked || user_over_mark(user)) {
 		user->refused = true;
@@ -408,57 +407,15 @@ static const struct netdev_ops user_ops = {
 
 /* --- set-up ------------------------------------------------------------------------------------------------------------------------- */
 
-/*
- * Can the host's side of a forward be had? libslirp's own answer is a bare failure on some paths; this one knows why.
- */
-static int forward_probe(const struct netdev_forward *forward)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons(forward->host_port),
-		.sin_addr.s_addr = forward->host_addr,
-	};
-	int one = 1;
-	int fd = socket(AF_INET, (forward->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	/* For TCP it lets a port be used whose old connections linger, but not one that is listened to. */
-	if (!forward->udp)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	int err = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || (!forward->udp && listen(fd, 1)) ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-static void forward_explain(const struct netdev_forward *forward, int err)
-{
-	char addr[INET_ADDRSTRLEN];
-	const char *proto = forward->udp ? "udp" : "tcp";
-	unsigned port = forward->host_port;
-
-	inet_ntop(AF_INET, &forward->host_addr, addr, sizeof(addr));
-	if (err == -EADDRINUSE)
-		log_error("hostfwd: %s port %u of %s is in use by another program: choose another port, or end that program (ss -lp shows it)",
-			  proto, port, addr);
-	else if (err == -EACCES)
-		log_error("hostfwd: no permission for %s port %u: ports below net.ipv4.ip_unprivileged_port_start need CAP_NET_BIND_SERVICE; "
-			  "choose one from 1024 up", proto, port);
-	else if (err == -EADDRNOTAVAIL)
-		log_error("hostfwd: %s is no address of this host (for %s port %u)", addr, proto, port);
-	else
-		log_error("hostfwd: cannot listen on %s port %u of %s: %s", proto, port, addr, strerror(-err));
-}
-
 static int user_add_forward(struct netdev_user *user, const struct netdev_forward *forward)
 {
 	struct in_addr host = { forward->host_addr }, guest = { forward->guest_addr };
-	int err = forward_probe(forward);
+	int err = netdev_forward_probe(forward);
 
 	if (!err && user->lib.slirp_add_hostfwd(user->slirp, forward->udp, host, forward->host_port, guest, forward->guest_port))
 		err = errno ? -errno : -EIO;
 	if (err)
-		forward_explain(forward, err);
+		netdev_forward_explain(forward, err);
 	return err;
 }
 
@@ -497,7 +454,7 @@ int netdev_user_open(struct netdev **nd, const struct netdev_config *config, str
 	user->nd.ops = &user_ops;
 	user->nd.loop = loop;
 	user->nd.mtu = config->mtu ? config->mtu : NETDEV_MTU_MAX;
-	user->nd.features = 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM;
+	user->nd.features = VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM;
 	user->tick.expired = user_tick;
 	user->tick.arg = user;
 	err = pollset_init(&user->sockets);

@@ -2,8 +2,8 @@
 /*
  * virtio block device: see blk.h; virtio 1.2, 5.2.
  *
- * The life of a request: take() pops a chain and begin() turns it into a struct blk_request, whose io part goes to the back end; done() comes
- * back from there, starts what is left of it (a further range, a flush), and finish() writes the status and gives the chain back. All
+ * The life of a request: take() pops a chain and begin() turns it into a struct blk_request, whose io part goes to the back end; done()
+ * comes back from there, starts what is left of it (a further range, a flush), and finish() writes the status and gives the chain back. All
  * that became ready in one go is told to the driver at once, by tell_driver().
  *
  * No framing is assumed (2.7.4.1): the header is the first 16 readable bytes, the status the last writable one, wherever they lie.
@@ -85,12 +85,12 @@ struct blk_request {
 	struct block_request io; /* first: done() gets it back */
 	struct virtio_blk *blk;
 	struct blk_request *next_free;
-	uint8_t *status;	 /* in guest memory */
-	uint64_t counted_bytes;	 /* in under_way_bytes */
-	uint32_t in_bytes;	 /* room in the chain's writable buffers, the status byte included */
-	uint32_t written_bytes;	 /* how much of it is written once all went well, from the start */
+	uint8_t *status;        /* in guest memory */
+	uint64_t counted_bytes; /* in under_way_bytes */
+	uint32_t in_bytes;      /* room in the chain's writable buffers, the status byte included */
+	uint32_t written_bytes; /* how much of it is written once all went well, from the start */
 	uint16_t queue, head;
-	bool flush_after;	 /* a write whose driver knows no FLUSH */
+	bool flush_after; /* a write whose driver knows no FLUSH */
 	unsigned range, ranges;
 	union {
 		struct iovec iov[VIRTQ_CHAIN_MAX];
@@ -104,17 +104,17 @@ struct virtio_blk {
 	const struct block_limits *limits;
 	char serial[VIRTIO_BLK_SERIAL_MAX];
 	struct loop_watch watch; /* the back end's completions */
-	struct loop_work more;	 /* chains left after ROUNDS_MAX */
+	struct loop_work more;   /* chains left after ROUNDS_MAX */
 	uint64_t under_way_bytes;
-	bool held_back;		 /* chains wait until the back end has less to do */
+	bool held_back; /* chains wait until the back end has less to do */
 	bool error_logged;
 	struct virtq_chain chain; /* the one being looked at */
 	/*
-	 * As many as all queues have entries: that is what virtqueue_pop() allows to be under way. The one freed last is used first, so that
-	 * only as much of them becomes real memory as the guest has requests at a time.
+	 * As many as all queues have entries: that is what virtqueue_pop() allows to be under way. The one freed last is used first, so
+	 * that only as much of them becomes real memory as the guest has requests at a time.
 	 */
 	struct blk_request *free;
-	unsigned fresh;		 /* request[fresh...] were never used */
+	unsigned fresh; /* request[fresh...] were never used */
 	struct blk_request *request;
 };
 
@@ -145,7 +145,7 @@ static void put_request(struct blk_request *request)
 	blk->free = request;
 }
 
-/* --- the end of a request ---------------------------------------------------------------------------------------------- */
+/* --- the end of a request ------------------------------------------------------------------------------------------ */
 
 /* 2.7.8.2: all bytes before the reported length were written. The status counts only when it follows what was written. */
 static uint32_t used_length(const struct blk_request *request, int status)
@@ -170,7 +170,7 @@ static void finish(struct blk_request *request, int status)
 static const char *op_name(enum block_op op)
 {
 	static const char *const name[] = {
-		[BLOCK_READ] = "reading from",	[BLOCK_WRITE] = "writing to",	      [BLOCK_FLUSH] = "flushing",
+		[BLOCK_READ] = "reading from",  [BLOCK_WRITE] = "writing to",     [BLOCK_FLUSH] = "flushing",
 		[BLOCK_DISCARD] = "discarding", [BLOCK_WRITE_ZEROES] = "zeroing",
 	};
 
@@ -201,7 +201,8 @@ static void done(struct block_request *io, int result)
 
 	if (result) {
 		if (log_first(&blk->error_logged))
-			log_warn("%s: %s the disk failed: %s; the guest gets an I/O error", blk->dev.name, op_name(io->op), strerror(-result));
+			log_warn("%s: %s the disk failed: %s; the guest gets an I/O error", blk->dev.name, op_name(io->op),
+				 strerror(-result));
 		finish(request, result == -EOPNOTSUPP ? S_UNSUPP : S_IOERR);
 	} else if (request->range < request->ranges) {
 		start_range(request);
@@ -213,7 +214,7 @@ static void done(struct block_request *io, int result)
 	}
 }
 
-/* --- its beginning ----------------------------------------------------------------------------------------------------- */
+/* --- its beginning ------------------------------------------------------------------------------------------------- */
 
 /* Inside the disk, and whole logical blocks? */
 static bool range_is_good(const struct virtio_blk *blk, uint64_t sector, uint64_t bytes)
@@ -341,7 +342,8 @@ static bool begin_chain(struct virtio_blk *blk, unsigned queue)
 	struct header header;
 
 	if (!chain->in_count || chain->out_bytes < sizeof(header)) {
-		virtio_device_broken(&blk->dev, chain->in_count ? "a block request without a whole header" : "a block request without a status byte");
+		virtio_device_broken(&blk->dev,
+				     chain->in_count ? "a block request without a whole header" : "a block request without a status byte");
 		return false;
 	}
 	iov_read(chain->iov, chain->out_count, 0, &header, sizeof(header));
@@ -357,7 +359,7 @@ static bool begin_chain(struct virtio_blk *blk, unsigned queue)
 	return true;
 }
 
-/* --- the queues -------------------------------------------------------------------------------------------------------- */
+/* --- the queues ---------------------------------------------------------------------------------------------------- */
 
 static void tell_driver(struct virtio_blk *blk)
 {
@@ -443,7 +445,7 @@ static void blk_reset(struct virtio_dev *dev)
 
 static const struct virtio_ops blk_ops = { .reset = blk_reset, .kick = blk_kick };
 
-/* --- making one -------------------------------------------------------------------------------------------------------- */
+/* --- making one ---------------------------------------------------------------------------------------------------- */
 
 static uint64_t offered_features(const struct virtio_blk *blk)
 {

@@ -3,8 +3,8 @@
  * virtio network device: virtio 1.2, section 5.1. See net.h.
  *
  * One receive queue, one transmit queue, no control queue: nothing here needs one. The offload header in front of each frame
- * (5.1.6) passes between the guest and the netdev, which speak the same form, but is held against the frame and against what was negotiated both
- * ways: what the host's kernel or libslirp sees was checked, and so was what the driver sees.
+ * (5.1.6) passes between the guest and the netdev, which speak the same form, but is held against the frame and against what
+ * was negotiated both ways: what the host's kernel or libslirp sees was checked, and so was what the driver sees.
  *
  * The netdev belongs to the loop's thread. start() and reset() run on a vCPU's, so they only note what has changed; net_refresh() does
  * the rest on the loop. Until then no frame comes in, as on a card whose driver is not there yet.
@@ -13,8 +13,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <linux/virtio_net.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,18 +21,20 @@
 
 #define RXQ 0
 #define TXQ 1
-#define HEADER_BYTES sizeof(struct virtio_net_hdr_v1)
-/* The configuration space (5.1.4) as far as our features make it valid: up to the MTU. */
-#define CONFIG_BYTES (offsetof(struct virtio_net_config, mtu) + sizeof(uint16_t))
 /* Frames sent before others on the loop have their turn. */
 #define TX_BURST VIRTQUEUE_SIZE_MAX
 
-_Static_assert(sizeof(struct virtio_net_hdr_v1) == NETDEV_HDR_BYTES, "netdev.h knows the header's size");
 _Static_assert(NETDEV_IOV_MAX >= VIRTQ_CHAIN_MAX + 1, "a chain and the header fit");
 
-#define FEATURE(name) (1ull << VIRTIO_NET_F_##name)
-#define GUEST_OFFLOADS (FEATURE(GUEST_CSUM) | FEATURE(GUEST_TSO4) | FEATURE(GUEST_TSO6) | FEATURE(GUEST_ECN))
-#define HOST_OFFLOADS (FEATURE(CSUM) | FEATURE(HOST_TSO4) | FEATURE(HOST_TSO6) | FEATURE(HOST_ECN))
+/* The configuration space, 5.1.4, as far as our features make it valid. */
+struct config_space {
+	uint8_t mac[6];
+	uint16_t status;
+	uint16_t max_virtqueue_pairs;
+	uint16_t mtu;
+} __attribute__((packed));
+
+#define STATUS_LINK_UP 1
 
 struct virtio_net {
 	struct virtio_dev dev;
@@ -47,7 +47,7 @@ struct virtio_net {
 	bool bad_header_logged, too_long_logged;
 
 	struct virtq_chain tx;
-	struct virtio_net_hdr_v1 tx_header; /* the guest's, copied and checked */
+	struct virtio_net_hdr tx_header; /* the guest's, copied and checked */
 	struct iovec tx_iov[NETDEV_IOV_MAX];
 	/* A frame that comes in starts in the first and may go on in others, one after the other. */
 	struct virtq_chain rx_first, rx_next;
@@ -72,13 +72,13 @@ static bool gso_allowed(const struct virtio_net *net, uint8_t gso_type, uint64_t
  * Makes the guest's header one that a netdev can believe, or returns false: the driver asked for what was not negotiated, or for
  * something outside of its frame (5.1.6.2.1).
  */
-static bool clean_tx_header(const struct virtio_net *net, struct virtio_net_hdr_v1 *header, size_t frame_bytes)
+static bool clean_tx_header(const struct virtio_net *net, struct virtio_net_hdr *header, size_t frame_bytes)
 {
 	header->num_buffers = 0;
 	header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM; /* 5.1.6.2.2: others are ignored */
 	if (header->flags) {
 		size_t field = (size_t)le16toh(header->csum_start) + le16toh(header->csum_offset);
-		if (!virtio_has(&net->dev, FEATURE(CSUM)) || field + sizeof(uint16_t) > frame_bytes)
+		if (!virtio_has(&net->dev, VIRTIO_NET_F_CSUM) || field + sizeof(uint16_t) > frame_bytes)
 			return false;
 	} else {
 		header->csum_start = header->csum_offset = 0;
@@ -90,22 +90,23 @@ static bool clean_tx_header(const struct virtio_net *net, struct virtio_net_hdr_
 	/* 5.1.6.2.2: only a hint, so a wrong one is no reason to drop the frame. */
 	if (le16toh(header->hdr_len) > frame_bytes)
 		header->hdr_len = 0;
-	return header->flags && header->gso_size && gso_allowed(net, header->gso_type, FEATURE(HOST_TSO4), FEATURE(HOST_TSO6), FEATURE(HOST_ECN));
+	return header->flags && header->gso_size &&
+	       gso_allowed(net, header->gso_type, VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_HOST_ECN);
 }
 
 /*
- * The netdev's header as this driver may see it; false when it could not make sense of it. That happens when a frame was on its way while a driver with fewer
- * offloads took over (5.1.6.4.1).
+ * The netdev's header as this driver may see it; false when it could not make sense of it. That happens when a frame was on
+ * its way while a driver with fewer offloads took over (5.1.6.4.1).
  */
-static bool clean_rx_header(const struct virtio_net *net, struct virtio_net_hdr_v1 *header)
+static bool clean_rx_header(const struct virtio_net *net, struct virtio_net_hdr *header)
 {
-	if (!virtio_has(&net->dev, FEATURE(GUEST_CSUM))) {
+	if (!virtio_has(&net->dev, VIRTIO_NET_F_GUEST_CSUM)) {
 		if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 			return false;
 		header->flags = 0;
 	}
 	return header->gso_type == VIRTIO_NET_HDR_GSO_NONE ||
-	       gso_allowed(net, header->gso_type, FEATURE(GUEST_TSO4), FEATURE(GUEST_TSO6), FEATURE(GUEST_ECN));
+	       gso_allowed(net, header->gso_type, VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_ECN);
 }
 
 /* --- receiving -------------------------------------------------------------------------------------------------------------------- */
@@ -140,8 +141,9 @@ static size_t fill_chain(const struct virtq_chain *chain, const struct iovec *fr
 }
 
 /*
- * The next receive chain. When there is none, the driver is asked to notify, and what was popped for this frame goes back: in this order, since
- * the driver looks at the distance from the last chain that it was told was seen. 1: got it. 0: none. -EPROTO: the device broke.
+ * The next receive chain. When there is none, the driver is asked to notify, and what was popped for this frame goes back: in
+ * this order, since the driver looks at the distance from the last chain that it was told was seen. 1: got it. 0: none.
+ * -EPROTO: the device broke.
  */
 static int next_rx_chain(struct virtio_net *net, struct virtq_chain *chain, unsigned popped)
 {
@@ -151,7 +153,7 @@ static int next_rx_chain(struct virtio_net *net, struct virtq_chain *chain, unsi
 	for (int look = 0; look < 2; look++) {
 		if (virtio_pop(&net->dev, RXQ, chain)) {
 			/* 5.1.6.3.1 for the first; an empty one would never end. */
-			if (chain->in_bytes >= (popped ? 1 : HEADER_BYTES))
+			if (chain->in_bytes >= (popped ? 1 : VIRTIO_NET_HDR_BYTES))
 				return 1;
 			virtio_device_broken(&net->dev, "a receive buffer is smaller than the header");
 		}
@@ -165,12 +167,15 @@ static int next_rx_chain(struct virtio_net *net, struct virtq_chain *chain, unsi
 	return 0;
 }
 
-/* Spreads the frame over as many chains as it takes, if the driver can have that (VIRTIO_NET_F_MRG_RXBUF), and gives them to the driver all at once. */
+/*
+ * Spreads the frame over as many chains as it takes, if the driver can have that (VIRTIO_NET_F_MRG_RXBUF), and gives them to
+ * the driver all at once.
+ */
 static int put_frame(struct virtio_net *net, struct iovec *frame, unsigned count)
 {
 	struct virtqueue *vq = &net->dev.queue[RXQ];
-	struct virtio_net_hdr_v1 *header = frame[0].iov_base;
-	unsigned chains_max = virtio_has(&net->dev, FEATURE(MRG_RXBUF)) ? vq->size : 1;
+	struct virtio_net_hdr *header = frame[0].iov_base;
+	unsigned chains_max = virtio_has(&net->dev, VIRTIO_NET_F_MRG_RXBUF) ? vq->size : 1;
 	size_t total = iov_bytes(frame, count), done = 0;
 	uint16_t used = 0;
 
@@ -192,7 +197,7 @@ static int put_frame(struct virtio_net *net, struct iovec *frame, unsigned count
 		done += n;
 	}
 	header->num_buffers = htole16(used); /* 1 also without the feature: 5.1.6.4.1 */
-	iov_write(net->rx_first.iov + net->rx_first.out_count, net->rx_first.in_count, 0, header, HEADER_BYTES);
+	iov_write(net->rx_first.iov + net->rx_first.out_count, net->rx_first.in_count, 0, header, VIRTIO_NET_HDR_BYTES);
 	virtqueue_publish(vq, used);
 	return 0;
 }
@@ -200,7 +205,7 @@ static int put_frame(struct virtio_net *net, struct iovec *frame, unsigned count
 static int net_receive(void *arg, const struct iovec *iov, unsigned count)
 {
 	struct virtio_net *net = arg;
-	struct virtio_net_hdr_v1 header;
+	struct virtio_net_hdr header;
 	struct iovec frame[NETDEV_IOV_MAX];
 
 	if (!net->dev.started || !net->listening)
@@ -226,16 +231,19 @@ static void net_received(void *arg)
 
 /* --- sending ---------------------------------------------------------------------------------------------------------------------- */
 
-/* The frame without its header, which may be cut apart in any way. Returns the buffers in tx_iov, the header's included; 0: it is not all there. */
+/*
+ * The frame without its header, which may be cut apart in any way. Returns the buffers in tx_iov, the header's included; 0:
+ * it is not all there.
+ */
 static unsigned gather_tx(struct virtio_net *net)
 {
 	const struct virtq_chain *chain = &net->tx;
-	size_t skip = HEADER_BYTES;
+	size_t skip = VIRTIO_NET_HDR_BYTES;
 	unsigned count = 0;
 
-	if (iov_read(chain->iov, chain->out_count, 0, &net->tx_header, HEADER_BYTES) < HEADER_BYTES)
+	if (iov_read(chain->iov, chain->out_count, 0, &net->tx_header, VIRTIO_NET_HDR_BYTES) < VIRTIO_NET_HDR_BYTES)
 		return 0;
-	net->tx_iov[count++] = (struct iovec){ &net->tx_header, HEADER_BYTES };
+	net->tx_iov[count++] = (struct iovec){ &net->tx_header, VIRTIO_NET_HDR_BYTES };
 	for (unsigned i = 0; i < chain->out_count; i++) {
 		struct iovec part = chain->iov[i];
 		size_t n = part.iov_len < skip ? part.iov_len : skip;
@@ -255,10 +263,10 @@ static int send_chain(struct virtio_net *net)
 		virtio_device_broken(&net->dev, "a frame to send is shorter than its header");
 		return -EPROTO;
 	}
-	uint64_t bytes = net->tx.out_bytes - HEADER_BYTES;
-	if (bytes < NETDEV_ETH_BYTES || bytes > NETDEV_FRAME_MAX - NETDEV_HDR_BYTES || !clean_tx_header(net, &net->tx_header, bytes)) {
+	uint64_t bytes = net->tx.out_bytes - VIRTIO_NET_HDR_BYTES;
+	if (bytes < NETDEV_ETH_BYTES || bytes > NETDEV_FRAME_MAX - VIRTIO_NET_HDR_BYTES || !clean_tx_header(net, &net->tx_header, bytes)) {
 		if (log_first(&net->bad_header_logged))
-			log_warn("%s: the driver sends frames that are too short or long, or whose header is wrong; they are dropped", net->dev.name);
+			log_warn("%s: the driver sends frames of a wrong length or with a wrong header; they are dropped", net->dev.name);
 		return 0;
 	}
 	return netdev_send(net->netdev, net->tx_iov, count);
@@ -333,7 +341,7 @@ static void net_refresh(void *arg)
 {
 	struct virtio_net *net = arg;
 	bool started = net->dev.started;
-	int err = netdev_set_offloads(net->netdev, started ? net->dev.driver_features & GUEST_OFFLOADS : 0);
+	int err = netdev_set_offloads(net->netdev, started ? net->dev.driver_features & VIRTIO_NET_GUEST_OFFLOADS : 0);
 
 	if (err)
 		log_error("%s: the host takes no offloads: %s", net->dev.name, strerror(-err));
@@ -361,11 +369,11 @@ static void net_reset(struct virtio_dev *dev)
 
 static const struct virtio_ops net_ops = { .start = net_start, .reset = net_reset, .kick = net_kick };
 
-struct virtio_net *virtio_net_new(const struct virtio_net_card *card, struct netdev *netdev, struct loop *loop, const struct mem *mem)
+struct virtio_net *virtio_net_new(const struct virtio_net_config *config, struct netdev *netdev, struct loop *loop, const struct mem *mem)
 {
 	struct virtio_net *net = calloc(1, sizeof(*net));
-	struct virtio_net_config space = {
-		.status = htole16(VIRTIO_NET_S_LINK_UP),
+	struct config_space space = {
+		.status = htole16(STATUS_LINK_UP),
 		.max_virtqueue_pairs = htole16(1),
 		.mtu = htole16(netdev->mtu),
 	};
@@ -374,18 +382,18 @@ struct virtio_net *virtio_net_new(const struct virtio_net_card *card, struct net
 		return NULL;
 	net->netdev = netdev;
 	net->dev = (struct virtio_dev){
-		.name = card->name,
+		.name = config->name,
 		.device_id = 1,
-		.features = FEATURE(MAC) | FEATURE(STATUS) | FEATURE(MTU) | FEATURE(MRG_RXBUF) | (netdev->features & (GUEST_OFFLOADS | HOST_OFFLOADS)),
+		.features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MRG_RXBUF | netdev->features,
 		.queue_count = 2,
 		.queue_size_max = { VIRTQUEUE_SIZE_MAX, VIRTQUEUE_SIZE_MAX },
-		.config_bytes = CONFIG_BYTES,
+		.config_bytes = sizeof(space),
 		.ops = &net_ops,
 		.loop = loop,
 		.mem = mem,
 	};
-	memcpy(space.mac, card->mac, sizeof(space.mac));
-	memcpy(net->dev.config, &space, CONFIG_BYTES);
+	memcpy(space.mac, config->mac, sizeof(space.mac));
+	memcpy(net->dev.config, &space, sizeof(space));
 	net->refresh = (struct loop_work){ .run = net_refresh, .arg = net, .lock = &net->dev.lock };
 	net->more = (struct loop_work){ .run = net_more, .arg = net, .lock = &net->dev.lock };
 
@@ -398,7 +406,7 @@ struct virtio_net *virtio_net_new(const struct virtio_net_card *card, struct net
 	};
 	int err = netdev_attach(netdev, &client);
 	if (err) {
-		log_error("%s: cannot wait for frames: %s", card->name, strerror(-err));
+		log_error("%s: cannot wait for frames: %s", config->name, strerror(-err));
 		free(net);
 		return NULL;
 	}

@@ -11,8 +11,7 @@
 struct netdev;
 struct virtio_net;
 
-/* (struct virtio_net_config is the kernel header's, for the configuration space.) */
-struct virtio_net_card {
+struct virtio_net_config {
 	const char *name; /* "net0"; lives as long as the device */
 	uint8_t mac[6];
 };
@@ -21,7 +20,7 @@ struct virtio_net_card {
  * Attaches the device to `netdev`, which stays the caller's and is closed before virtio_net_free(). Both are served by `loop`, on which the
  * netdev was opened. NULL: no memory, or the netdev cannot start (logged).
  */
-struct virtio_net *virtio_net_new(const struct virtio_net_card *card, struct netdev *netdev, struct loop *loop, const struct mem *mem);
+struct virtio_net *virtio_net_new(const struct virtio_net_config *config, struct netdev *netdev, struct loop *loop, const struct mem *mem);
 struct virtio_dev *virtio_net_dev(struct virtio_net *net);
 void virtio_net_free(struct virtio_net *net); /* accepts NULL */
 

@@ -31,7 +31,8 @@ void fake_disk_init(struct fake_disk *disk, uint64_t size_bytes)
 	must(data != NULL, "malloc");
 	for (uint64_t i = 0; i < size_bytes; i++)
 		data[i] = disk_byte(i);
-	must(snprintf(disk->dir, sizeof(disk->dir), "%s/tinyvmm-disk.XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp") < (int)sizeof(disk->dir),
+	must(snprintf(disk->dir, sizeof(disk->dir), "%s/tinyvmm-disk.XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp") <
+		     (int)sizeof(disk->dir),
 	     "path");
 	must(mkdtemp(disk->dir) != NULL, "mkdtemp");
 	fake_disk_path(disk, "disk.img", disk->path);

@@ -289,7 +289,14 @@ struct blob fake_arm64(void)
 	fake_put64(&file, 24, 0xa);
 	memset(file.data + 32, 0, 24);
 	memcpy(file.data + 56, "ARM\x64", 4);
-	fake_put32(&file, 60, 0);
+	/* PE/COFF: header, no optional header, one section that reaches to the end of the file */
+	fake_put32(&file, 60, 64);
+	memset(file.data + 64, 0, 24 + 40);
+	memcpy(file.data + 64, "PE\0\0", 4);
+	fake_put16(&file, 68, 0xaa64);
+	fake_put16(&file, 70, 1);
+	fake_put32(&file, 64 + 24 + 16, 0x10000 - 0x1000);
+	fake_put32(&file, 64 + 24 + 20, 0x1000);
 	snprintf((char *)file.data + 0x8000, 64, "Linux version " FAKE_RELEASE " (fake@host) #1");
 	return file;
 }

@@ -38,7 +38,7 @@ struct blob fake_pack(enum compression compression, const struct blob *plain);
 #define FAKE_SETUP_RELEASE "6.1.0-56-setup"
 struct blob fake_bzimage(const struct blob *payload);
 
-/* An arm64 Image with a banner. */
+/* An arm64 Image with a banner, and a PE header that knows its length. */
 struct blob fake_arm64(void);
 /* An EFI zboot file that holds it. */
 struct blob fake_zboot(const struct blob *payload);

@@ -137,7 +137,7 @@ struct fake_frame *fake_netdev_take(struct fake_netdev *fake)
 	return frame;
 }
 
-void fake_netdev_give(struct fake_netdev *fake, const struct virtio_net_hdr_v1 *header, const void *data, size_t len, unsigned parts)
+void fake_netdev_give(struct fake_netdev *fake, const struct virtio_net_hdr *header, const void *data, size_t len, unsigned parts)
 {
 	struct iovec iov[] = { { (void *)header, sizeof(*header) }, { (void *)data, len } };
 	struct fake_frame *frame = new_frame(iov, 2);

@@ -3,7 +3,6 @@
 #ifndef TESTS_FAKES_FAKE_NETDEV_H
 #define TESTS_FAKES_FAKE_NETDEV_H
 
-#include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,7 +11,7 @@
 
 struct fake_frame {
 	struct fake_frame *next;
-	struct virtio_net_hdr_v1 header;
+	struct virtio_net_hdr header;
 	size_t len;
 	uint8_t data[];
 };
@@ -34,7 +33,7 @@ void fake_netdev_release(struct fake_netdev *fake);
 /* The oldest frame that the card sent; the caller frees it. NULL: none. */
 struct fake_frame *fake_netdev_take(struct fake_netdev *fake);
 /* A frame for the card, in `parts` buffers beside the header's. What it refuses is kept and offered again when it asks. */
-void fake_netdev_give(struct fake_netdev *fake, const struct virtio_net_hdr_v1 *header, const void *data, size_t len, unsigned parts);
+void fake_netdev_give(struct fake_netdev *fake, const struct virtio_net_hdr *header, const void *data, size_t len, unsigned parts);
 /* Takes frames again, and says so if any was refused. */
 void fake_netdev_accept(struct fake_netdev *fake);
 

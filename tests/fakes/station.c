@@ -209,7 +209,7 @@ static uint32_t pseudo_sum(const uint8_t *ip, size_t l4_len)
 
 int station_send(struct station *st, const void *frame, size_t len)
 {
-	struct virtio_net_hdr_v1 header = { 0 };
+	struct virtio_net_hdr header = { 0 };
 	const uint8_t *p = frame;
 	/* In two parts, as guests do: link header and the rest. */
 	struct iovec iov[] = { { &header, sizeof(header) }, { (void *)p, STATION_ETH }, { (void *)(p + STATION_ETH), len - STATION_ETH } };
@@ -286,7 +286,8 @@ static bool match_arp_reply(const struct station_frame *frame, void *arg)
 {
 	const uint8_t *arp = frame->data + STATION_ETH;
 
-	return frame->len >= STATION_ETH + 28 && get16(frame->data + 12) == 0x0806 && get16(arp + 6) == 2 && get32(arp + 14) == *(uint32_t *)arg;
+	return frame->len >= STATION_ETH + 28 && get16(frame->data + 12) == 0x0806 && get16(arp + 6) == 2 &&
+	       get32(arp + 14) == *(uint32_t *)arg;
 }
 
 bool station_arp(struct station *st, uint32_t ip)

@@ -6,7 +6,6 @@
 #ifndef TESTS_FAKES_STATION_H
 #define TESTS_FAKES_STATION_H
 
-#include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +23,7 @@ enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16 };
 
 struct station_frame {
 	struct station_frame *next;
-	struct virtio_net_hdr_v1 header;
+	struct virtio_net_hdr header;
 	size_t len;
 	uint8_t data[];
 };

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/serial_reg.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +56,8 @@ static int set_up(void **state)
 
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
+	/* What waits although it should not ends here. */
+	alarm(60);
 	memset(&fx, 0, sizeof(fx));
 	if (pipe(in) || pipe(out))
 		return -1;
@@ -75,6 +79,7 @@ static void close_if(int fd)
 static int tear_down(void **state)
 {
 	(void)state;
+	alarm(0);
 	serial_free(fx.serial);
 	loop_free(fx.drv.loop);
 	close_if(fx.in_r);
@@ -160,8 +165,13 @@ static void registers_keep_their_bits(void **state)
 		unsigned reg, lcr;
 		uint8_t mask;
 	} table[] = {
-		{ UART_IER, 0, 0x0f }, { UART_LCR, 0, 0xff },	    { UART_MCR, 0, 0x1f },	     { UART_SCR, 0, 0xff },
-		{ UART_LSR, 0, 0 },    { UART_DLL, UART_LCR_DLAB, 0xff }, { UART_DLM, UART_LCR_DLAB, 0xff },
+		{ UART_IER, 0, 0x0f },
+		{ UART_LCR, 0, 0xff },
+		{ UART_MCR, 0, 0x1f },
+		{ UART_SCR, 0, 0xff },
+		{ UART_LSR, 0, 0 },
+		{ UART_DLL, UART_LCR_DLAB, 0xff },
+		{ UART_DLM, UART_LCR_DLAB, 0xff },
 	};
 
 	(void)state;
@@ -201,7 +211,7 @@ static void a_wide_access_is_several_narrow_ones(void **state)
 
 /* --- Linux --------------------------------------------------------------------------------------------------------------- */
 
-/* The steps of autoconfig() and autoconfig_16550a() in Linux's drivers/tty/serial/8250/8250_port.c: the port must come out as a plain 16550A. */
+/* The steps of autoconfig() and autoconfig_16550a(), Linux, drivers/tty/serial/8250/8250_port.c: they must find a plain 16550A. */
 static void linux_finds_a_16550a(void **state)
 {
 	(void)state;
@@ -665,6 +675,45 @@ static void a_reader_that_left_does_not_stop_the_guest(void **state)
 	}
 }
 
+static void *run_loop(void *arg)
+{
+	(void)arg;
+	loop_run(fx.drv.loop);
+	return NULL;
+}
+
+/* As in a machine: a vCPU echoes what it receives while another thread runs the loop. */
+static void a_vcpu_and_the_loop_get_along(void **state)
+{
+	size_t sent = 0, echoed = 0, total = 20000;
+	uint8_t buf[512];
+	pthread_t thread;
+
+	(void)state;
+	piped();
+	assert_int_equal(fcntl(fx.in_w, F_SETFL, O_NONBLOCK) | fcntl(fx.out_r, F_SETFL, O_NONBLOCK), 0);
+	set(UART_FCR, UART_FCR_ENABLE_FIFO);
+	set(UART_MCR, UART_MCR_RTS);
+	set(UART_IER, UART_IER_RDI | UART_IER_THRI);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, NULL), 0);
+	while (echoed < total) {
+		for (size_t i = 0; i < sizeof(buf); i++)
+			buf[i] = (uint8_t)(sent + i);
+		size_t len = total - sent < sizeof(buf) ? total - sent : sizeof(buf);
+		ssize_t n = len ? write(fx.in_w, buf, len) : 0;
+		sent += n > 0 ? (size_t)n : 0;
+		for (uint8_t lsr; (lsr = get(UART_LSR)) & UART_LSR_DR && lsr & UART_LSR_THRE;)
+			set(UART_TX, get(UART_RX));
+		n = read(fx.out_r, buf, sizeof(buf));
+		for (ssize_t i = 0; i < n; i++)
+			assert_int_equal(buf[i], (uint8_t)echoed++);
+		if (n < 0)
+			sched_yield();
+	}
+	loop_stop(fx.drv.loop);
+	pthread_join(thread, NULL);
+}
+
 static void reset_keeps_output(void **state)
 {
 	(void)state;
@@ -712,6 +761,7 @@ int main(void)
 		T(a_reader_that_stops_makes_the_port_busy),
 		T(a_driver_that_ignores_busy_loses_bytes_alone),
 		T(a_reader_that_left_does_not_stop_the_guest),
+		T(a_vcpu_and_the_loop_get_along),
 		T(reset_keeps_output),
 		T(bad_descriptors_are_refused),
 	};

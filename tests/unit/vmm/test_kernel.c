@@ -169,6 +169,12 @@ static void elf_of_another_shape(void **state)
 	assert_int_equal(f->image.segment_count, 2);
 	assert_int_equal(f->image.segment[0].gpa, FAKE_TEXT_GPA);
 	assert_int_equal(f->image.segment[1].gpa, FAKE_DATA_GPA);
+	/* Thread-local storage is a program's, unless a PVH note says that it is meant to be booted. */
+	*fake_elf_segment(&kernel, 3) = (Elf64_Phdr){.p_type = PT_TLS};
+	fake_elf_header(&kernel)->e_phnum = 4;
+	assert_refused(f, &kernel, EM_X86_64, "an ELF program");
+	fake_elf_segment(&kernel, 2)->p_type = PT_NOTE;
+	assert_int_equal(open_kernel(f, &kernel, EM_X86_64), 0);
 	blob_free(&kernel);
 }
 
@@ -463,6 +469,7 @@ static void hostile_elf(void **state)
 		SEGMENT(1, p_offset, 1ull << 40, "truncated"),
 		SEGMENT(1, p_offset, UINT64_MAX - 100, "damaged"),
 		SEGMENT(2, p_offset, 1u << 30, "truncated"),
+		SEGMENT(0, p_memsz, 0, "entry"), /* found by fuzzing: not loaded, but entered */
 		HEADER(e_entry, 0x123, "entry"),
 		HEADER(e_entry, FAKE_TEXT_GPA + 0x1000, "entry"),
 		HEADER(e_entry, FAKE_TEXT_VIRTUAL + 0x400000 + 0x2000 + FAKE_DATA_ZEROS, "entry"),
@@ -561,6 +568,12 @@ static void hostile_arm64(void **state)
 	struct fixture *f = *state;
 	struct blob kernel = fake_arm64(), payload = fake_pack(COMPRESSION_GZIP, &kernel), zboot = fake_zboot(&payload);
 
+	kernel.len -= 100;
+	assert_refused(f, &kernel, EM_AARCH64, "100 bytes past the end of the file");
+	kernel.len += 100;
+	fake_put16(&kernel, 70, 0xffff);
+	assert_int_not_equal(open_kernel(f, &kernel, EM_AARCH64), 0);
+	fake_put16(&kernel, 70, 1);
 	fake_put64(&kernel, 16, UINT64_MAX);
 	assert_refused(f, &kernel, EM_AARCH64, "asks for");
 	fake_put64(&kernel, 16, 0x20000);

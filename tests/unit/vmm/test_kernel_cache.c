@@ -309,6 +309,13 @@ static void damaged_entry(void **state)
 	}
 }
 
+static void cut(const char *entry, off_t length)
+{
+	assert_int_equal(chmod(entry, 0600), 0);
+	assert_int_equal(truncate(entry, length), 0);
+	assert_int_equal(chmod(entry, 0400), 0);
+}
+
 static void truncated_entry(void **state)
 {
 	static const off_t lengths[] = {0, 1, 100, 4096, 65536, 65537, 70000};
@@ -318,13 +325,13 @@ static void truncated_entry(void **state)
 
 	fill(f, entry);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
-		assert_int_equal(truncate(entry, lengths[i]), 0);
+		cut(entry, lengths[i]);
 		assert_replaced(f, entry);
 	}
 	assert_int_equal(stat(entry, &st), 0);
-	assert_int_equal(truncate(entry, st.st_size - 1), 0);
+	cut(entry, st.st_size - 1);
 	assert_replaced(f, entry);
-	assert_int_equal(truncate(entry, st.st_size + 1), 0);
+	cut(entry, st.st_size + 1);
 	assert_replaced(f, entry);
 }
 

@@ -267,18 +267,12 @@ static const struct {
 	const char *typed, *kept;
 	struct calls calls;
 } escapes[] = {
-	{ "hello", "hello", { 0 } },
-	{ "\001x", "", { .quit = 1 } },
-	{ "\001X", "", { .quit = 1 } },
-	{ "ab\001xcd", "abcd", { .quit = 1 } },
-	{ "\001c", "", { .help = 1 } },
-	{ "\001?", "", { .help = 1 } },
-	{ "\001b", "", { .breaks = 1 } },
-	{ "\001\001", "\001", { 0 } },
-	{ "\001\001x", "\001x", { 0 } },
-	{ "\001\001\001x", "\001", { .quit = 1 } },
-	{ "\001zq", "q", { 0 } },
-	{ "a\001bh\001?\001\001\001b", "ah\001", { .help = 1, .breaks = 2 } },
+	{ "hello", "hello", { 0 } },      { "\001x", "", { .quit = 1 } },
+	{ "\001X", "", { .quit = 1 } },   { "ab\001xcd", "abcd", { .quit = 1 } },
+	{ "\001c", "", { .help = 1 } },   { "\001?", "", { .help = 1 } },
+	{ "\001b", "", { .breaks = 1 } }, { "\001\001", "\001", { 0 } },
+	{ "\001\001x", "\001x", { 0 } },  { "\001\001\001x", "\001", { .quit = 1 } },
+	{ "\001zq", "q", { 0 } },         { "a\001bh\001?\001\001\001b", "ah\001", { .help = 1, .breaks = 2 } },
 };
 
 static void escapes_typed_or_pasted(void **state)

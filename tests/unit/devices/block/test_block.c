@@ -224,7 +224,7 @@ static void a_file_size_limit_is_an_error(void **state)
 	assert_int_equal(below, 0);
 }
 
-/* --- many at a time ------------------------------------------------------------------------------------------------------ */
+/* --- many at a time ------------------------------------------------------------------------------------------------ */
 
 #define CROWD 700
 
@@ -377,7 +377,7 @@ static void the_ring_is_there_or_says_why(void **state)
 	ring_free(ring);
 }
 
-/* --- opening --------------------------------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------------------------------------- */
 
 static int try_open(const char *path, bool read_only, bool cow)
 {
@@ -504,12 +504,8 @@ int main(void)
 		DISK_TEST(read_only_is),
 	};
 	const struct CMUnitTest opening[] = {
-		DISK_TEST(limits_are_the_files),
-		DISK_TEST(the_ring_is_there_or_says_why),
-		DISK_TEST(locks),
-		DISK_TEST(a_killed_owner_leaves_no_lock),
-		DISK_TEST(what_is_no_disk_is_refused),
-		DISK_TEST(permissions_are_respected),
+		DISK_TEST(limits_are_the_files),          DISK_TEST(the_ring_is_there_or_says_why), DISK_TEST(locks),
+		DISK_TEST(a_killed_owner_leaves_no_lock), DISK_TEST(what_is_no_disk_is_refused),    DISK_TEST(permissions_are_respected),
 	};
 	int failed = 0;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * devices/block/cow.c and cow_file.c: a disk on an overlay behaves as a disk, its base never changes, and a kept overlay is either what was flushed or
- * refused.
+ * devices/block/cow.c and cow_file.c: a disk on an overlay behaves as a disk, its base never changes, and a kept overlay is either what was
+ * flushed or refused.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -149,7 +149,7 @@ static void change_at_random(unsigned *seed, unsigned times)
 	assert_content();
 }
 
-/* --- as a disk ------------------------------------------------------------------------------------------------------------- */
+/* --- as a disk ----------------------------------------------------------------------------------------------------- */
 
 static void a_dropped_overlay_is_a_disk(void **state)
 {
@@ -243,8 +243,13 @@ static void neighbours_in_a_block(void **state)
 		memset(data[i], (int)i, 512);
 		memset(fx.expected + offset, (int)i, 512);
 		iov[i] = (struct iovec){ .iov_base = data[i], .iov_len = 512 };
-		request[i] = (struct block_request){ .op = BLOCK_WRITE, .iov = &iov[i], .iov_count = 1, .offset_bytes = offset,
-						     .len_bytes = 512, .done = count_done, .arg = &done };
+		request[i] = (struct block_request){ .op = BLOCK_WRITE,
+						     .iov = &iov[i],
+						     .iov_count = 1,
+						     .offset_bytes = offset,
+						     .len_bytes = 512,
+						     .done = count_done,
+						     .arg = &done };
 		block_submit(fx.block, &request[i]);
 	}
 	block_submit_batch(fx.block);
@@ -253,7 +258,7 @@ static void neighbours_in_a_block(void **state)
 	assert_content();
 }
 
-/* --- kill -9 --------------------------------------------------------------------------------------------------------------- */
+/* --- kill -9 ------------------------------------------------------------------------------------------------------- */
 
 /* Writes its own number all over sector after sector, flushes, and says so. */
 static void write_until_killed(int tell)
@@ -302,7 +307,7 @@ static void what_was_flushed_survives_a_kill(void **state)
 	assert_content();
 }
 
-/* --- what is refused --------------------------------------------------------------------------------------------------------- */
+/* --- what is refused ----------------------------------------------------------------------------------------------- */
 
 static void make_overlay(void)
 {
@@ -424,19 +429,12 @@ static void one_machine_an_overlay(void **state)
 int main(void)
 {
 	const struct CMUnitTest each_way[] = {
-		DISK_TEST(a_dropped_overlay_is_a_disk),
-		DISK_TEST(a_kept_overlay_is_kept),
-		DISK_TEST(the_last_block_is_not_whole),
-		DISK_TEST(discard_leaves_the_rest_alone),
-		DISK_TEST(neighbours_in_a_block),
-		DISK_TEST(what_was_flushed_survives_a_kill),
+		DISK_TEST(a_dropped_overlay_is_a_disk),   DISK_TEST(a_kept_overlay_is_kept), DISK_TEST(the_last_block_is_not_whole),
+		DISK_TEST(discard_leaves_the_rest_alone), DISK_TEST(neighbours_in_a_block),  DISK_TEST(what_was_flushed_survives_a_kill),
 	};
 	const struct CMUnitTest opening[] = {
-		DISK_TEST(damage_is_refused),
-		DISK_TEST(wrong_lengths_are_refused),
-		DISK_TEST(a_changed_base_is_refused),
-		DISK_TEST(other_things_are_refused),
-		DISK_TEST(one_machine_an_overlay),
+		DISK_TEST(damage_is_refused),        DISK_TEST(wrong_lengths_are_refused), DISK_TEST(a_changed_base_is_refused),
+		DISK_TEST(other_things_are_refused), DISK_TEST(one_machine_an_overlay),
 	};
 	int failed = 0;
 

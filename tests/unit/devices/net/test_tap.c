@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * devices/net/tap.c against the kernel of this host, in a network namespace of the test's own: the fake guest on one side, the kernel's sockets on the
- * other. Skipped, with a reason, where namespaces or /dev/net/tun are not to be had.
+ * devices/net/tap.c against the kernel of this host, in a network namespace of the test's own: the fake guest on one side,
+ * the kernel's sockets on the other. Skipped, with a reason, where namespaces or /dev/net/tun are not to be had.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -203,7 +203,7 @@ static size_t longest_frame(struct stream *stream, unsigned *segmented)
 /* What the guest can receive decides what it gets. */
 static void offloads_to_guest(void **state)
 {
-	uint64_t tso = 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_GUEST_TSO4;
+	uint64_t tso = VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4;
 	struct stream stream;
 	unsigned segmented;
 
@@ -284,7 +284,7 @@ static void back_pressure(void **state)
 static void dropped(void **state)
 {
 	struct ifreq down = { 0 }, up = { .ifr_flags = IFF_UP | IFF_RUNNING };
-	struct virtio_net_hdr_v1 header = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 60000, .csum_offset = 60000 };
+	struct virtio_net_hdr header = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 60000, .csum_offset = 60000 };
 	uint8_t frame[60] = { 0 };
 	struct iovec iov[] = { { &header, sizeof(header) }, { frame, sizeof(frame) } };
 	struct tap tap;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* devices/net/netdev.c: forwarded ports as people write them. */
+/* devices/net/forward.c: forwarded ports as people write them. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
