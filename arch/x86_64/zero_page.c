@@ -81,12 +81,10 @@ void zero_page_init(uint8_t page[ZERO_PAGE_BYTES], const uint8_t *setup, uint32_
 	put(page, ACPI_RSDP_ADDR, boot->rsdp_gpa, 8);
 	put(page, CMD_LINE_PTR, boot->cmdline_gpa, 4);
 	put(page, EXT_CMD_LINE_PTR, boot->cmdline_gpa >> 32, 4);
-	if (boot->initrd_bytes) {
-		put(page, RAMDISK_IMAGE, boot->initrd_gpa, 4);
-		put(page, EXT_RAMDISK_IMAGE, boot->initrd_gpa >> 32, 4);
-		put(page, RAMDISK_SIZE, boot->initrd_bytes, 4);
-		put(page, EXT_RAMDISK_SIZE, boot->initrd_bytes >> 32, 4);
-	}
+	put(page, RAMDISK_IMAGE, boot->initrd_gpa, 4);
+	put(page, EXT_RAMDISK_IMAGE, boot->initrd_gpa >> 32, 4);
+	put(page, RAMDISK_SIZE, boot->initrd_bytes, 4);
+	put(page, EXT_RAMDISK_SIZE, boot->initrd_bytes >> 32, 4);
 }
 
 void zero_page_add_e820(uint8_t page[ZERO_PAGE_BYTES], uint64_t gpa, uint64_t bytes, uint32_t type)
