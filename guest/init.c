@@ -18,13 +18,27 @@ void init_error_text(struct text *t, int err)
 		int number;
 		const char *text;
 	} names[] = {
-		{ EPERM, "operation not permitted" },	  { ENOENT, "no such file or directory" }, { EIO, "input/output error" },
-		{ ENXIO, "no such device or address" },	  { E2BIG, "argument list too long" },	   { ENOEXEC, "wrong format" },
-		{ ENOMEM, "out of memory" },		  { EACCES, "permission denied" },	   { EBUSY, "busy" },
-		{ EEXIST, "file exists" },		  { ENODEV, "no such device" },		   { ENOTDIR, "not a directory" },
-		{ EISDIR, "is a directory" },		  { EINVAL, "invalid argument" },	   { ENOSPC, "no space left" },
-		{ EROFS, "read-only file system" },	  { ELOOP, "too many symbolic links" },	   { ENOSYS, "not in this kernel" },
-		{ EUCLEAN, "structure needs cleaning" }, { ETIMEDOUT, "timed out" },		   { EBADMSG, "bad message" },
+		{ EPERM, "operation not permitted" },
+		{ ENOENT, "no such file or directory" },
+		{ EIO, "input/output error" },
+		{ ENXIO, "no such device or address" },
+		{ E2BIG, "argument list too long" },
+		{ ENOEXEC, "wrong format" },
+		{ ENOMEM, "out of memory" },
+		{ EACCES, "permission denied" },
+		{ EBUSY, "busy" },
+		{ EEXIST, "file exists" },
+		{ ENODEV, "no such device" },
+		{ ENOTDIR, "not a directory" },
+		{ EISDIR, "is a directory" },
+		{ EINVAL, "invalid argument" },
+		{ ENOSPC, "no space left" },
+		{ EROFS, "read-only file system" },
+		{ ELOOP, "too many symbolic links" },
+		{ ENOSYS, "not in this kernel" },
+		{ EUCLEAN, "structure needs cleaning" },
+		{ ETIMEDOUT, "timed out" },
+		{ EBADMSG, "bad message" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

@@ -151,8 +151,9 @@ static unsigned wanted_modules(const struct initramfs_plan *plan, struct initram
 	return count;
 }
 
-/* "virtio_net (the network), ext4 (the root file system)": those that are not optional, or of those the ones that can't be in the kernel. */
-static void list_needed(char *text, size_t size, const struct initramfs_module *wanted, unsigned count, const struct kernel_config *absent_from)
+/* "virtio_net (the network), ext4 (the root file system)": those not optional, or of those the ones not in the kernel. */
+static void list_needed(char *text, size_t size, const struct initramfs_module *wanted, unsigned count,
+			const struct kernel_config *absent_from)
 {
 	size_t used = 0;
 
@@ -177,19 +178,21 @@ static int no_directory(const struct initramfs_plan *plan, const char *looked, c
 	in_vain = plan->modules_dir || needed[0];
 	kernel_config_release(&config);
 	if (in_vain) {
-		log_error("no modules for the kernel %s (looked in %s), and it needs: %s. Name their directory with --modules DIR", release, looked, needed);
+		log_error("no modules for the kernel %s (looked in %s), and it needs: %s. Name their directory with --modules DIR", release,
+			  looked, needed);
 		return -ENOENT;
 	}
 	list_needed(needed, sizeof(needed), wanted, count, NULL);
-	log_info("no modules for the kernel %s (looked in %s): these drivers must be built in, or --modules DIR given: %s", release, looked, needed);
+	log_info("no modules for the kernel %s (looked in %s): these drivers must be built in, or --modules DIR given: %s", release, looked,
+		 needed);
 	return 0;
 }
 
 static int open_bundle(const struct initramfs_plan *plan, struct module_bundle *bundle)
 {
-	const struct module_places places = {
-		.kernel_path = plan->kernel_path, .release = plan->kernel_release, .modules_dir = plan->modules_dir
-	};
+	const struct module_places places = { .kernel_path = plan->kernel_path,
+					      .release = plan->kernel_release,
+					      .modules_dir = plan->modules_dir };
 	struct initramfs_module wanted[INITRAMFS_MODULES_MAX + 1];
 	char dir[PATH_MAX], looked[MODULE_PLACES_TEXT_MAX];
 	struct bundle_request request = { .dir = dir, .module = wanted, .no_cache = plan->no_cache };

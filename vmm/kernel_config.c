@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* config-RELEASE: see kernel_config.h. Lines are "CONFIG_X=y", "CONFIG_X=m" or "# CONFIG_X is not set" (Documentation/kbuild/kconfig.rst). */
+/* config-RELEASE: see kernel_config.h. Lines: "CONFIG_X=y", "CONFIG_X=m", "# CONFIG_X is not set" (Documentation/kbuild/kconfig.rst). */
 #include "vmm/kernel_config.h"
 
 #include <ctype.h>

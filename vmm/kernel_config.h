@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The configuration that distributions put beside their kernels, config-RELEASE: is a driver in the kernel, a module, or not there at all? Asked when no
- * modules are found, so that a kernel that cannot do without them is not started in vain.
+ * The configuration that distributions put beside their kernels, config-RELEASE: is a driver in the kernel, a module, or not there at all?
+ * Asked when no modules are found, so that a kernel that cannot do without them is not started in vain.
  */
 #ifndef VMM_KERNEL_CONFIG_H
 #define VMM_KERNEL_CONFIG_H

@@ -121,7 +121,9 @@ static int write_modules(const struct module_list *list, const char *dir, struct
 /* Adds the records and puts the header before it all. */
 static int finish_file(int fd, uint64_t archive_end, const char *records, size_t record_bytes)
 {
-	struct bundle_header header = { .magic = MAGIC, .archive_bytes = archive_end - BUNDLE_ARCHIVE_OFFSET, .record_bytes = record_bytes };
+	struct bundle_header header = { .magic = MAGIC,
+					.archive_bytes = archive_end - BUNDLE_ARCHIVE_OFFSET,
+					.record_bytes = record_bytes };
 	size_t bytes = (size_t)header.archive_bytes + record_bytes;
 	int err = pwrite_full(fd, records, record_bytes, archive_end);
 
@@ -182,7 +184,7 @@ int bundle_build(const struct bundle_request *request, int fd)
 
 /* --- reading --------------------------------------------------------------------------------------------------------------------- */
 
-/* Mapped, since half the time of a warm start would go into another copy. Nobody shortens the file: it is put in place complete, by a rename. */
+/* Mapped, since a copy would take half the time of a warm start. Nobody shortens the file: it is put in place complete, by a rename. */
 static int map_file(struct module_bundle *bundle, int fd)
 {
 	struct stat st;

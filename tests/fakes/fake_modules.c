@@ -101,7 +101,10 @@ static enum compression compression_of(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
-	return !strcmp(dot, ".gz") ? COMPRESSION_GZIP : !strcmp(dot, ".xz") ? COMPRESSION_XZ : !strcmp(dot, ".zst") ? COMPRESSION_ZSTD : COMPRESSION_NONE;
+	return !strcmp(dot, ".gz")    ? COMPRESSION_GZIP
+	       : !strcmp(dot, ".xz")  ? COMPRESSION_XZ
+	       : !strcmp(dot, ".zst") ? COMPRESSION_ZSTD
+				      : COMPRESSION_NONE;
 }
 
 void fake_tree_module(const struct fake_tree *tree, const char *name, ...)
@@ -143,8 +146,12 @@ static size_t read_member(struct archive *archive, size_t at, struct archive_mem
 	const char *header = archive->bytes + at;
 	assert(!memcmp(header, "070701", 6));
 	uint32_t name_len = field(header, 11);
-	*m = (struct archive_member){ .inode = field(header, 0), .mode = field(header, 1), .major = field(header, 9), .minor = field(header, 10),
-				      .len = field(header, 6), .name = header + 110 };
+	*m = (struct archive_member){ .inode = field(header, 0),
+				      .mode = field(header, 1),
+				      .major = field(header, 9),
+				      .minor = field(header, 10),
+				      .len = field(header, 6),
+				      .name = header + 110 };
 	size_t data_at = (at + 110 + name_len + 3) & ~(size_t)3;
 	assert(data_at + m->len <= archive->len);
 	assert(m->name[name_len - 1] == '\0');

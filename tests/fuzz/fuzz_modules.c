@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What we parse of a modules directory ourselves: the indexes, a kernel's configuration, and bundles from the cache, whose sum is put right first.
+ * What we parse of a modules directory ourselves: the indexes, a kernel's configuration, and bundles from the cache, whose sum is put right
+ * first.
  */
 #include <stdlib.h>
 

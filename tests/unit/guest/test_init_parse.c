@@ -80,8 +80,8 @@ static void bad_configuration(void **state)
 		{ "env=A", 6, "env=A" },
 		{ "log=some", 9, "log=some" },
 		{ "net=eth0", 9, "net=eth0" },
-		{ "net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=b - - -", 108,
-		  "net=b - - -" },
+		{ "net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=a - - -\0net=b - - -",
+		  108, "net=b - - -" },
 	};
 
 	(void)state;
@@ -184,8 +184,9 @@ static void environment(void **state)
 
 static void mount_table(void **state)
 {
-	const char *line = "proc /proc proc rw 0 0\n/dev/vdb /mnt/a\\040b\\134 ext4 rw 0 0\nbroken\n/dev/x /much/too/long/for/this ext4 rw 0 0\n"
-			   "tmpfs /run tmpfs rw 0 0";
+	const char *line =
+		"proc /proc proc rw 0 0\n/dev/vdb /mnt/a\\040b\\134 ext4 rw 0 0\nbroken\n/dev/x /much/too/long/for/this ext4 rw 0 0\n"
+		"tmpfs /run tmpfs rw 0 0";
 	char out[16];
 
 	(void)state;
@@ -216,10 +217,10 @@ static void log_levels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(configuration),   cmocka_unit_test(configuration_without_a_command),
+		cmocka_unit_test(configuration),     cmocka_unit_test(configuration_without_a_command),
 		cmocka_unit_test(bad_configuration), cmocka_unit_test(networks),
-		cmocka_unit_test(command_line),	   cmocka_unit_test(paths),
-		cmocka_unit_test(environment),	   cmocka_unit_test(mount_table),
+		cmocka_unit_test(command_line),      cmocka_unit_test(paths),
+		cmocka_unit_test(environment),       cmocka_unit_test(mount_table),
 		cmocka_unit_test(log_levels),
 	};
 

@@ -80,8 +80,8 @@ static void partition(const struct fixture *f, const char *script)
 /* An ext4 of 4 MiB at this place. */
 static void ext4_at(const struct fixture *f, unsigned mib, const char *label)
 {
-	run("mkfs.ext4 -q -F -O ^has_journal -L '%s' -U 01234567-89ab-cdef-0123-456789abcd%02u -E offset=%u %s 4M 2>/dev/null", label, mib, mib << 20,
-	    f->image);
+	run("mkfs.ext4 -q -F -O ^has_journal -L '%s' -U 01234567-89ab-cdef-0123-456789abcd%02u -E offset=%u %s 4M 2>/dev/null", label, mib,
+	    mib << 20, f->image);
 }
 
 static void probe_is(const struct fixture *f, unsigned expected, const char *fstype)
@@ -169,7 +169,8 @@ static void a_gpt(void **state)
 	if (!have_tool("mkfs.ext4") || !have_tool("sfdisk"))
 		skip();
 	snprintf(script, sizeof(script),
-		 "label: gpt\\nstart=1M,size=5M,type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\\nstart=6M,size=8M,name=data\\nstart=14M,size=6M,name=root\\n"
+		 "label: gpt\\nstart=1M,size=5M,type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\\n"
+		 "start=6M,size=8M,name=data\\nstart=14M,size=6M,name=root\\n"
 		 "start=20M,size=5M,type=%s\\n",
 		 root_type());
 	partition(f, script);
@@ -202,7 +203,8 @@ static void a_truncated_image(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_bare_file_system), TEST(nothing_there), TEST(an_mbr), TEST(a_logical_partition), TEST(a_gpt), TEST(a_truncated_image),
+		TEST(a_bare_file_system),  TEST(nothing_there), TEST(an_mbr),
+		TEST(a_logical_partition), TEST(a_gpt),         TEST(a_truncated_image),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

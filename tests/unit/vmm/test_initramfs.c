@@ -198,7 +198,8 @@ static void a_full_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_root_and_its_modules), TEST(a_command), TEST(an_init_of_ones_own), TEST(no_modules_at_all), TEST(a_missing_module), TEST(a_full_disk),
+		TEST(a_root_and_its_modules), TEST(a_command),        TEST(an_init_of_ones_own),
+		TEST(no_modules_at_all),      TEST(a_missing_module), TEST(a_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

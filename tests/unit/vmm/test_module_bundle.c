@@ -214,12 +214,9 @@ static void missing_modules_are_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(kept_and_used_again),
-		TEST(built_again_when_files_change),
-		TEST(not_for_another_request),
-		TEST(damage_is_noticed),
-		TEST(no_cache_is_no_cache),
-		TEST(a_cache_that_cannot_be_written),
+		TEST(kept_and_used_again),          TEST(built_again_when_files_change),
+		TEST(not_for_another_request),      TEST(damage_is_noticed),
+		TEST(no_cache_is_no_cache),         TEST(a_cache_that_cannot_be_written),
 		TEST(missing_modules_are_an_error),
 	};
 

@@ -41,7 +41,8 @@ static void names(void **state)
 
 static void lines(void **state)
 {
-	static const char text[] = "kernel/a/foo-bar.ko.xz: kernel/b.ko.xz kernel/c.ko\nnonsense\n\n/abs/d.ko\n../../etc/e.ko\nkernel/../../f.ko\nkernel/b.ko";
+	static const char text[] =
+		"kernel/a/foo-bar.ko.xz: kernel/b.ko.xz kernel/c.ko\nnonsense\n\n/abs/d.ko\n../../etc/e.ko\nkernel/../../f.ko\nkernel/b.ko";
 	size_t len = 0;
 
 	(void)state;

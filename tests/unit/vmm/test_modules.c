@@ -171,7 +171,9 @@ static void cycles_end(void **state)
 static void missing_ones_are_errors(void **state)
 {
 	struct fixture *f = *state;
-	const struct initramfs_module wanted[] = { { "a", "for net0", false }, { "gone", "for disk0", false }, { "c", "for disk0", false } };
+	const struct initramfs_module wanted[] = { { "a", "for net0", false },
+						   { "gone", "for disk0", false },
+						   { "c", "for disk0", false } };
 
 	fake_tree_module(&f->fake, "a.ko", "depends=b,c", NULL);
 	fake_tree_module(&f->fake, "c.ko", NULL);
@@ -181,7 +183,9 @@ static void missing_ones_are_errors(void **state)
 static void optional_ones_may_miss(void **state)
 {
 	struct fixture *f = *state;
-	const struct initramfs_module wanted[] = { { "gone", "for fun", true }, { "a", "for fun", true }, { "c", "for fun", true }, { "d", "for disk0", false } };
+	const struct initramfs_module wanted[] = {
+		{ "gone", "for fun", true }, { "a", "for fun", true }, { "c", "for fun", true }, { "d", "for disk0", false }
+	};
 
 	fake_tree_module(&f->fake, "a.ko", "depends=b", NULL);
 	fake_tree_module(&f->fake, "c.ko", "depends=e", NULL);
@@ -204,7 +208,9 @@ static void needed_after_all(void **state)
 static void damaged(void **state)
 {
 	struct fixture *f = *state;
-	const struct initramfs_module optional[] = { { "text", "for fun", true }, { "cut", "for fun", true }, { "empty", "for fun", true } };
+	const struct initramfs_module optional[] = { { "text", "for fun", true },
+						     { "cut", "for fun", true },
+						     { "empty", "for fun", true } };
 
 	fake_tree_text(&f->fake, "text.ko", "no module at all, but long enough to be one, if only just: 0123456789 0123456789");
 	fake_tree_file(&f->fake, "cut.ko.gz", "\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
@@ -250,9 +256,18 @@ static void odd_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(dependencies_first),   TEST(built_in_is_left_out),	   TEST(compressed),	   TEST(soft_dependencies),
-		TEST(aliases_known_without_depmod), TEST(aliases_from_depmod), TEST(cycles_end),   TEST(missing_ones_are_errors),
-		TEST(optional_ones_may_miss), TEST(needed_after_all),	   TEST(damaged),	   TEST(too_deep),
+		TEST(dependencies_first),
+		TEST(built_in_is_left_out),
+		TEST(compressed),
+		TEST(soft_dependencies),
+		TEST(aliases_known_without_depmod),
+		TEST(aliases_from_depmod),
+		TEST(cycles_end),
+		TEST(missing_ones_are_errors),
+		TEST(optional_ones_may_miss),
+		TEST(needed_after_all),
+		TEST(damaged),
+		TEST(too_deep),
 		TEST(odd_names),
 	};
 
