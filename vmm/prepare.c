@@ -113,6 +113,9 @@ static int build_initramfs(struct prepare_job *job)
 		.env = config->env,
 		.hostname = config->command ? config->name : NULL,
 		.tty = job->io->tty,
+		/* On a terminal a quiet start is wanted; a log is to be complete. */
+		.log_full = config->console_log && !(job->io->serial_console && !job->io->command),
+		.no_cache = config->no_cache,
 	};
 
 	want_modules(&plan, job);
