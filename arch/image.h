@@ -3,7 +3,7 @@
  * A kernel that has been recognised and is ready to be put into guest memory: what vmm/kernel.c finds out and an architecture's loader needs.
  *
  * Checked for the loader: every file_offset + file_bytes lies in the file, file_bytes <= mem_bytes, gpa + mem_bytes does not wrap, segments
- * ascend by gpa and do not overlap, an ELF's entries lie in the file part of a segment. Left to the loader: whether all of it is RAM.
+ * ascend by gpa and do not overlap, an ELF's entries lie in a segment. Left to the loader: whether all of it is RAM.
  */
 #ifndef ARCH_IMAGE_H
 #define ARCH_IMAGE_H

@@ -506,6 +506,7 @@ void serial_free(struct serial *s)
 	stream_close(&s->in);
 	stream_close(&s->out);
 	loop_timer_cancel(s->loop, &s->collected);
+	loop_work_cancel(s->loop, &s->work);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -33,7 +33,7 @@
 struct serial_config {
 	int in_fd;  /* -1: no input. Descriptors stay the caller's and are duplicated until serial_free() */
 	int out_fd; /* -1: output() alone */
-	/* Sees all output, first, also when out_fd is set; always takes everything. On the loop's thread, with the lock held. May be NULL. */
+	/* Sees all output, also when out_fd is set, and takes all of it. On the loop's thread, with the lock held. May be NULL. */
 	void (*output)(void *arg, const void *data, size_t len);
 	/* As in virtio/console.h, but called without the lock: it may call serial_break() and serial_inject(). May be NULL. */
 	size_t (*filter)(void *arg, uint8_t *buf, size_t len);
@@ -44,7 +44,7 @@ struct serial;
 
 /* `irq` stays the caller's. The lock is made by serial_new() and taken by the bus and the loop. NULL, logged, when it can't be made. */
 struct serial *serial_new(const struct serial_config *config, struct irq *irq, struct loop *loop);
-/* After the loop stopped and the last vCPU ended; the loop does not run again. Accepts NULL. */
+/* On the loop's thread, or after it; no vCPU runs any more. Accepts NULL. */
 void serial_free(struct serial *serial);
 pthread_mutex_t *serial_lock(struct serial *serial);
 /* A machine reset: registers and FIFO. What the host sent and the driver has not seen yet, and output, are kept. Takes the lock. */
@@ -53,7 +53,7 @@ void serial_reset(struct serial *serial);
 void serial_break(struct serial *serial);
 /* Bytes from the host itself. Takes the lock. Returns how many found room. */
 size_t serial_inject(struct serial *serial, const void *data, size_t len);
-/* Writes out what is buffered, without waiting. Takes the lock. On the loop's thread, or after it. */
+/* Writes out what is buffered, without waiting. True when nothing is left. Takes the lock. On the loop's thread, or after it. */
 bool serial_flush(struct serial *serial);
 
 /* For struct bus_range, with `dev` the struct serial. */

@@ -43,7 +43,7 @@ struct stream {
 };
 
 struct stream_config {
-	int fd;		 /* stays the caller's; duplicated, since the loop takes a descriptor once only. -1: none */
+	int fd;          /* stays the caller's; duplicated, since the loop takes a descriptor once only. -1: none */
 	uint32_t events; /* what to wait for: EPOLLIN or EPOLLOUT */
 	void (*ready)(void *arg);
 	void *arg;

@@ -75,7 +75,12 @@ static void mount_root(struct init *in)
 		init_fatal(in, 0, "the root device ", root, " did not appear within 10 s", NULL);
 	err = type ? mount_as(in, type) : mount_as_any(in);
 	if (err == -ENODEV && type)
+		err = mount_as_any(in); /* ext4 mounts ext2 and ext3 */
+	if (err == -ENODEV && type)
 		init_fatal(in, 0, "cannot mount ", root, ": this kernel knows no file system ", type, NULL);
+	if (err == -EINVAL)
+		init_fatal(in, 0, "there is no file system ", type ? type : "that this kernel knows", " on ", root, ", or it is damaged",
+			   NULL);
 	if (err)
 		init_fatal(in, err, "cannot mount ", root, " as ", type ? type : "any known type", NULL);
 }

@@ -9,6 +9,7 @@
 #
 #   --kernel-dir DIR     what scripts/get-kernel.sh made; appears inside as /kernel
 #   --busybox FILE       a static busybox: the system inside
+#   --tinyvmm FILE       put tinyvmm, its libraries and those it loads by name, into /usr
 #   --program FILE       put this program, and its libraries, into /usr/bin
 #   --library SONAME     put this library, and those it needs, into /usr/lib
 #   --file SRC:DEST      put a file or a directory there
@@ -26,7 +27,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-kernel_dir='' busybox='' programs=() libraries=() files=() out='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
+kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--terminal) terminal=1 && shift && continue ;;
@@ -36,6 +37,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel-dir) kernel_dir=$2 ;;
 	--busybox) busybox=$2 ;;
+	--tinyvmm) tinyvmm=$2 ;;
 	--program) programs+=("$2") ;;
 	--library) libraries+=("$2") ;;
 	--file) files+=("$2") ;;
@@ -113,6 +115,12 @@ root_image() {
 	rm "$tree/usr/bin/init" # busybox's own would take our place
 	install -m 755 "$here/nested/init" "$tree/usr/bin/init"
 	echo 'nameserver 127.0.0.1' >"$tree/etc/resolv.conf"
+	if [ -n "$tinyvmm" ]; then
+		tree_program "$tree" "$tinyvmm" tinyvmm
+		grep -aoE 'lib[a-z0-9]+\.so\.[0-9.]*[0-9]' "$tinyvmm" | sort -u | while read -r item; do
+			tree_library "$tree" "$item" || say "nested.sh: no $item on this host: tinyvmm goes without"
+		done
+	fi
 	for item in "${programs[@]}"; do
 		tree_program "$tree" "$item"
 	done

@@ -10,8 +10,10 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(FAKES) $(BUILD)/libtinyvmm.a
 	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(FAKES) $(BUILD)/libtinyvmm.a $(LIBS) -lcmocka
 .PRECIOUS: $(BUILD)/%.o
 
-.PHONY: unit-tests check-unit
+.PHONY: unit-tests list-unit-tests check-unit
 unit-tests: $(UNIT_TESTS)
+list-unit-tests:
+	@printf '%s\n' $(UNIT_TESTS)
 check-unit: unit-tests ## unit tests (SAN=address,undefined or SAN=thread for sanitizers)
 	@failed=0; for t in $(UNIT_TESTS); do $$t >$$t.log 2>&1 || { failed=1; echo "FAILED: $$t"; cat $$t.log; }; done; \
 	cat $(UNIT_TESTS:%=%.log) | grep -c '\[       OK \]' | sed 's/$$/ unit tests passed/'; exit $$failed
@@ -31,3 +33,16 @@ fuzz-smoke: ## each fuzz target for FUZZ_SECONDS (20), two at a time
 	@tests/fuzz/run.sh build/$(ARCH)-clang-fuzzer-no-link-address-undefined/tests/fuzz $(FUZZ_SECONDS)
 fuzz: ## each fuzz target for ten minutes
 	@$(MAKE) --no-print-directory fuzz-smoke FUZZ_SECONDS=600
+
+# Everything, as continuous integration does it (tests/run.sh); and its parts.
+.PHONY: check check-static check-guest check-nested
+check: ## install what the tests need and run all of them
+	@scripts/install-deps.sh build test
+	@tests/run.sh
+check-static: ## compilers' warnings, shellcheck
+	@tests/run.sh static
+check-guest: ## scripts on this machine's own /dev/kvm, software-emulated or not
+	@tests/run.sh scripts
+check-nested: ## stock kernels, inside emulated hardware where this machine has no virtualization
+	@scripts/install-deps.sh build test
+	@tests/run.sh nested

@@ -30,13 +30,24 @@ struct zboot_header {
 	uint32_t pe_offset;
 };
 
-/* PE/COFF Specification, 3.3: signature, machine. */
-struct pe_start {
+/* PE/COFF Specification, 3.3 (behind the signature) and 4. */
+struct pe_header {
 	char signature[4];
-	uint16_t machine;
+	uint16_t machine, section_count;
+	uint32_t unused[3];
+	uint16_t optional_bytes, characteristics;
+};
+
+struct pe_section {
+	char name[8];
+	uint32_t memory_bytes, address;
+	uint32_t file_bytes, file_offset;
+	uint32_t unused[4];
 };
 
 #define PE_MACHINE_ARM64 0xaa64
+/* Kernels have two to four. */
+#define PE_SECTIONS_MAX 16
 
 #define FLAG_BIG_ENDIAN (1ull << 0)
 #define FLAG_ANYWHERE (1ull << 3)
@@ -45,6 +56,29 @@ struct pe_start {
 #define OFFSET_ALIGN (2ull << 20)
 /* Far more than any kernel: keeps the loader's sums small. */
 #define IMAGE_BYTES_MAX (1ull << 30)
+
+/*
+ * An Image says how much memory it needs, not how long its file is: whether that was cut only the PE header tells, which is there for EFI.
+ * Without one the file is taken as it is.
+ */
+static int check_sections(struct kernel_file *file, uint64_t pe_offset)
+{
+	struct pe_header pe;
+	struct pe_section section;
+
+	if (!pe_offset || pe_offset + sizeof(pe) > file->size)
+		return 0;
+	int err = kernel_read(file, &pe, sizeof(pe), pe_offset);
+	if (err || memcmp(pe.signature, "PE\0", sizeof(pe.signature)))
+		return err;
+	uint64_t at = pe_offset + sizeof(pe) + le16toh(pe.optional_bytes);
+	for (unsigned i = 0; !err && i < le16toh(pe.section_count) && i < PE_SECTIONS_MAX; i++) {
+		err = kernel_read(file, &section, sizeof(section), at + i * sizeof(section));
+		if (!err)
+			err = kernel_holds(file, "the kernel", le32toh(section.file_offset), le32toh(section.file_bytes));
+	}
+	return err;
+}
 
 int kernel_read_arm64(struct kernel_image *image, struct kernel_file *file, uint16_t machine)
 {
@@ -56,6 +90,9 @@ int kernel_read_arm64(struct kernel_image *image, struct kernel_file *file, uint
 	if (machine != EM_AARCH64)
 		return kernel_refuse(file, -ENOEXEC, "it is for %s; this is %s", kernel_machine_name(EM_AARCH64),
 				     kernel_machine_name(machine));
+	err = check_sections(file, le32toh(h.pe_offset));
+	if (err)
+		return err;
 	if (le64toh(h.flags) & FLAG_BIG_ENDIAN)
 		return kernel_refuse(file, -ENOEXEC, "it is a big-endian arm64 kernel; a little-endian one is needed");
 
@@ -76,7 +113,7 @@ int kernel_read_arm64(struct kernel_image *image, struct kernel_file *file, uint
 int kernel_read_zboot(struct kernel_file *file, uint16_t machine, struct kernel_payload *payload)
 {
 	struct zboot_header h;
-	struct pe_start pe;
+	struct pe_header pe;
 	int err = kernel_read(file, &h, sizeof(h), 0);
 
 	if (!err)

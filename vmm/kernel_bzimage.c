@@ -100,13 +100,12 @@ int kernel_read_bzimage(struct kernel_image *image, struct kernel_file *file, ui
 	if (bytes > file->size - start)
 		bytes = file->size - start;
 
-	payload->offset = start + get32(setup, SETUP_PAYLOAD_OFFSET);
-	payload->bytes = get32(setup, SETUP_PAYLOAD_LENGTH);
-	if (payload->bytes) {
-		err = kernel_holds(file, "the compressed kernel", payload->offset, payload->bytes);
-		if (err)
-			return err;
-	}
+	*payload = (struct kernel_payload){start + get32(setup, SETUP_PAYLOAD_OFFSET), get32(setup, SETUP_PAYLOAD_LENGTH)};
+	if (!payload->bytes)
+		payload->offset = 0;
+	err = kernel_holds(file, "the compressed kernel", payload->offset, payload->bytes);
+	if (err)
+		return err;
 
 	uint32_t init_size = get32(setup, SETUP_INIT_SIZE);
 	image->format = IMAGE_BZIMAGE;

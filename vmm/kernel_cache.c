@@ -34,6 +34,7 @@
 struct entry_header {
 	char magic[16];
 	uint64_t header_bytes, file_bytes;
+	uint8_t name[KERNEL_HASH_BYTES];  /* the hash of the packed file: an entry is right under its own name only */
 	struct kernel_image image;        /* fd is -1 */
 	uint8_t check[KERNEL_HASH_BYTES]; /* of all the above and the segments' bytes */
 };
@@ -252,7 +253,8 @@ static bool segments_fit(const struct entry_header *header)
 	return true;
 }
 
-static int check_entry(const struct kernel_cache *cache, int fd, struct entry_header *header, struct stat *st)
+static int check_entry(const struct kernel_cache *cache, int fd, const uint8_t name[KERNEL_HASH_BYTES], struct entry_header *header,
+		       struct stat *st)
 {
 	uint8_t check[KERNEL_HASH_BYTES];
 	int err = fstat(fd, st) ? -errno : 0;
@@ -264,7 +266,7 @@ static int check_entry(const struct kernel_cache *cache, int fd, struct entry_he
 	if (err)
 		return err;
 	if (memcmp(header->magic, ENTRY_MAGIC, sizeof(header->magic)) || header->header_bytes != sizeof(*header) ||
-	    header->file_bytes != (uint64_t)st->st_size || !segments_fit(header))
+	    memcmp(header->name, name, sizeof(header->name)) || header->file_bytes != (uint64_t)st->st_size || !segments_fit(header))
 		return -EBADMSG;
 	err = hash_entry(cache, header, fd, check);
 	return err ? err : memcmp(check, header->check, sizeof(check)) ? -EBADMSG : 0;
@@ -279,7 +281,7 @@ int kernel_cache_lookup(struct kernel_cache *cache, const uint8_t digest[KERNEL_
 
 	if (fd < 0)
 		return -ENOENT;
-	int err = check_entry(cache, fd, &header, &st);
+	int err = check_entry(cache, fd, digest, &header, &st);
 	if (err) {
 		log_info("the cached kernel %s is not as it was written (%s): it is made anew", name.text, strerror(-err));
 		unlinkat(cache->dir_fd, name.text, 0);
@@ -364,6 +366,7 @@ int kernel_cache_publish(struct kernel_cache *cache, const uint8_t digest[KERNEL
 	memcpy(header.magic, ENTRY_MAGIC, sizeof(header.magic));
 	header.header_bytes = sizeof(header);
 	header.file_bytes = (uint64_t)st.st_size;
+	memcpy(header.name, digest, sizeof(header.name));
 	memcpy(&header.image, image, sizeof(*image));
 	header.image.fd = -1;
 	if (!err)

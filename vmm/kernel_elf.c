@@ -12,7 +12,7 @@
 #include "vmm/kernel_format.h"
 
 #define ELF_PROGRAM_HEADERS_MAX 64
-#define ELF_NOTES_MAX 65536
+#define ELF_NOTES_MAX 16384
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
 
 struct elf {
@@ -43,21 +43,6 @@ static int check_header(struct kernel_file *file, const Elf64_Ehdr *h, uint16_t 
 	if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 || h->e_phnum > ELF_PROGRAM_HEADERS_MAX)
 		return kernel_refuse(file, -ENOEXEC, "its ELF header has %u program headers of %u bytes; 1 to %u of %zu can be loaded",
 				     h->e_phnum, h->e_phentsize, ELF_PROGRAM_HEADERS_MAX, sizeof(Elf64_Phdr));
-	return 0;
-}
-
-/* What the dynamic linker or a C library needs, no kernel has: else a static program would be "booted". */
-static int check_no_program(struct kernel_file *file, const struct elf *elf)
-{
-	for (unsigned i = 0; i < elf->header.e_phnum; i++) {
-		switch (elf->segment[i].p_type) {
-		case PT_INTERP:
-			return kernel_refuse(file, -ENOEXEC, "it is an ELF program (dynamically linked), not a kernel");
-		case PT_TLS:
-		case PT_GNU_RELRO:
-			return kernel_refuse(file, -ENOEXEC, "it is an ELF program, not a kernel");
-		}
-	}
 	return 0;
 }
 
@@ -110,7 +95,9 @@ static int find_entry(struct kernel_image *image, struct kernel_file *file, cons
 		const Elf64_Phdr *p = &elf->segment[i];
 		if (p->p_type == PT_LOAD && entry >= p->p_vaddr && entry - p->p_vaddr < p->p_filesz) {
 			image->entry = p->p_paddr + (entry - p->p_vaddr);
-			return 0;
+			/* A header of no memory was not taken as a segment. */
+			if (is_loaded(image, image->entry))
+				return 0;
 		}
 	}
 	return kernel_refuse(file, -ENOEXEC, "its entry 0x%lx lies in none of its segments", entry);
@@ -150,6 +137,21 @@ static int read_notes(struct kernel_image *image, struct kernel_file *file, cons
 	return err;
 }
 
+/* What the dynamic linker or a C library needs, no kernel without a PVH note has: else a static program would be "booted". */
+static int check_no_program(struct kernel_file *file, const struct elf *elf)
+{
+	for (unsigned i = 0; i < elf->header.e_phnum; i++) {
+		switch (elf->segment[i].p_type) {
+		case PT_INTERP:
+			return kernel_refuse(file, -ENOEXEC, "it is an ELF program (dynamically linked), not a kernel");
+		case PT_TLS:
+		case PT_GNU_RELRO:
+			return kernel_refuse(file, -ENOEXEC, "it is an ELF program, not a kernel");
+		}
+	}
+	return 0;
+}
+
 int kernel_read_elf(struct kernel_image *image, struct kernel_file *file, uint16_t machine)
 {
 	struct elf elf;
@@ -159,8 +161,6 @@ int kernel_read_elf(struct kernel_image *image, struct kernel_file *file, uint16
 		err = check_header(file, &elf.header, machine);
 	if (!err)
 		err = kernel_read(file, elf.segment, elf.header.e_phnum * sizeof(*elf.segment), elf.header.e_phoff);
-	if (!err)
-		err = check_no_program(file, &elf);
 	for (unsigned i = 0; !err && i < elf.header.e_phnum; i++) {
 		if (elf.segment[i].p_type == PT_LOAD && elf.segment[i].p_memsz)
 			err = add_segment(image, file, &elf.segment[i]);
@@ -171,6 +171,8 @@ int kernel_read_elf(struct kernel_image *image, struct kernel_file *file, uint16
 		if (elf.segment[i].p_type == PT_NOTE && !image->has_pvh)
 			err = read_notes(image, file, &elf.segment[i]);
 	}
+	if (!err && !image->has_pvh)
+		err = check_no_program(file, &elf);
 	image->format = IMAGE_ELF;
 	image->machine = elf.header.e_machine;
 	return err;

@@ -112,6 +112,8 @@ const char *kernel_guess(const uint8_t *head, size_t len)
 		if (has(head, len, known[i].at, known[i].magic, known[i].len))
 			return known[i].what;
 	}
+	if (!len)
+		return "empty";
 	return is_text(head, len) ? "a text file" : "in no format known here";
 }
 
@@ -196,10 +198,11 @@ void kernel_set_release(struct kernel_image *image, const char *text, size_t len
 {
 	size_t n = 0;
 
-	while (n < len && n < IMAGE_RELEASE_MAX - 1 && text[n] > ' ' && text[n] < 127 && text[n] != '/')
+	/* It will be part of a path: nothing unprintable, no slash. */
+	while (n < len && n < IMAGE_RELEASE_MAX && text[n] > ' ' && text[n] < 127 && text[n] != '/')
 		n++;
-	/* What it is for is a directory's name: nothing unprintable, no path, and all of it. */
-	if (n == len || n == IMAGE_RELEASE_MAX - 1 || text[0] < '0' || text[0] > '9')
+	bool ends = n < len && n < IMAGE_RELEASE_MAX && (text[n] == ' ' || text[n] == '\n' || text[n] == '\0');
+	if (!ends || text[0] < '0' || text[0] > '9')
 		return;
 	memcpy(image->release, text, n);
 	image->release[n] = '\0';

@@ -134,9 +134,10 @@ static int unpack_again(struct unpack_job *job, struct kernel_file *out, enum ke
 {
 	uint8_t *data = malloc(out->size);
 	struct kernel_file inner = *out;
-	int err = data ? kernel_read(out, data, out->size, 0) : -ENOMEM;
+	int err = data ? kernel_read(out, data, out->size, 0) : kernel_refuse(out, -ENOMEM, "no memory to unpack it twice");
 
 	inner.data = data;
+	memcpy(inner.why, out->why, sizeof(inner.why));
 	if (!err && kind == KERNEL_BZIMAGE)
 		err = unpack_bzimage(job, &inner, out);
 	else if (!err)

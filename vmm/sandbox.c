@@ -3,9 +3,11 @@
 #include "vmm/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,15 +54,48 @@ static void allow(struct compiler *c, const char *const *names)
 	}
 }
 
-static void allow_ioctl(struct compiler *c, unsigned long request)
+/* Allowed when the bits `mask` of argument `arg` are `value`. */
+static void allow_when(struct compiler *c, int number, unsigned arg, uint64_t mask, uint64_t value)
 {
-	/* The kernel looks at 32 bits of it, so what is above them must not make a difference here either. */
-	const struct scmp_arg_cmp compare = { .arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = 0xffffffff, .datum_b = request & 0xffffffff };
+	const struct scmp_arg_cmp compare = { .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value };
 
 	if (!c->err)
-		c->err = c->lib.seccomp_rule_add_exact_array(c->ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &compare);
+		c->err = c->lib.seccomp_rule_add_exact_array(c->ctx, SCMP_ACT_ALLOW, number, 1, &compare);
 	if (c->err == -EEXIST)
 		c->err = 0;
+}
+
+/* The kernel looks at 32 bits of the request, so what is above them must not make a difference here either. */
+static void allow_ioctl(struct compiler *c, unsigned long request)
+{
+	allow_when(c, SCMP_SYS(ioctl), 1, 0xffffffff, request & 0xffffffff);
+}
+
+/* Memory for malloc, never for code. */
+static void allow_memory(struct compiler *c)
+{
+	allow_when(c, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
+	allow_when(c, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
+}
+
+/* Kicks go to threads of this process, and to nobody else. */
+static void allow_kicks(struct compiler *c, const struct sandbox *sandbox)
+{
+	allow_when(c, SCMP_SYS(tgkill), 0, 0xffffffff, (uint64_t)sandbox->pid);
+}
+
+/* Threads, not processes. clone3 hides its flags in memory: the C library takes clone when it is told that there is none. */
+static void allow_threads(struct compiler *c)
+{
+	allow_when(c, SCMP_SYS(clone), 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD);
+	if (!c->err)
+		c->err = c->lib.seccomp_rule_add_exact_array(c->ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
+}
+
+/* libslirp looks at resolv.conf again from time to time. */
+static void allow_reading_files(struct compiler *c)
+{
+	allow_when(c, SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
 }
 
 static void allow_ioctls(struct compiler *c, const struct sandbox_ioctl *list)
@@ -69,25 +104,38 @@ static void allow_ioctls(struct compiler *c, const struct sandbox_ioctl *list)
 		allow_ioctl(c, list->request);
 }
 
+static void allow_disk_io(struct compiler *c)
+{
+	allow(c, sandbox_disk_io);
+	allow_ioctls(c, sandbox_disk_ioctls);
+	allow_threads(c);
+}
+
 static void allow_thread(struct compiler *c, const struct sandbox *sandbox, enum sandbox_thread kind)
 {
 	allow(c, sandbox_every);
+	allow_memory(c);
+	allow_kicks(c, sandbox);
 	switch (kind) {
 	case SANDBOX_MAIN:
 		allow(c, sandbox_main);
 		allow_ioctls(c, sandbox_main_ioctls);
 		for (const unsigned long *request = arch_restore_ioctls; *request; request++)
 			allow_ioctl(c, *request);
-		if (sandbox->user_network)
+		if (sandbox->user_network) {
 			allow(c, sandbox_user_network);
+			allow_reading_files(c);
+		}
 		break;
 	case SANDBOX_VCPU:
 		allow(c, sandbox_vcpu);
 		allow_ioctls(c, sandbox_vcpu_ioctls);
+		if (sandbox->disks)
+			allow_disk_io(c);
 		break;
 	case SANDBOX_DISK:
 		allow(c, sandbox_disk);
-		allow_ioctls(c, sandbox_disk_ioctls);
+		allow_disk_io(c);
 		break;
 	case SANDBOX_THREADS:
 		break;
@@ -133,6 +181,8 @@ int sandbox_init(struct sandbox *sandbox, const struct config *config)
 {
 	memset(sandbox, 0, sizeof(*sandbox));
 	sandbox->mode = config->sandbox;
+	sandbox->pid = getpid();
+	sandbox->disks = config->disk_count > 0;
 	for (unsigned i = 0; i < SANDBOX_THREADS; i++)
 		sandbox->bpf_fd[i] = -1;
 	if (sandbox->mode == SANDBOX_OFF)

@@ -18,7 +18,8 @@ enum sandbox_thread { SANDBOX_MAIN, SANDBOX_VCPU, SANDBOX_DISK, SANDBOX_THREADS 
 
 struct sandbox {
 	enum config_sandbox mode;
-	bool user_network;
+	bool user_network, disks; /* the machine has some */
+	int pid; /* this process */
 	int bpf_fd[SANDBOX_THREADS]; /* memory files that the worker writes; -1 once loaded */
 	struct worker worker;
 	size_t bytes[SANDBOX_THREADS];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The system calls that each kind of thread may make once the guest runs, by name, with the reason. Names that an architecture does not have are passed
- * over. `ioctl` is not here: its requests are listed one by one below, and in arch/<arch>/sandbox.h.
+ * over. Calls that are allowed only with certain arguments are not here but in sandbox.c, allow_*(); `ioctl` has its requests listed one by one below and in
+ * arch/<arch>/sandbox.c.
  */
 #ifndef VMM_SANDBOX_LISTS_H
 #define VMM_SANDBOX_LISTS_H
@@ -13,35 +14,35 @@
 /* Every thread. */
 static const char *const sandbox_every[] = {
 	"read", "write", "futex", "close",	   /* events, locks */
-	"mmap", "munmap", "mremap", "brk", "madvise", "mprotect", /* malloc; mprotect: its arenas grow by it */
-	"rt_sigprocmask", "rt_sigreturn", "rt_sigaction", "tgkill", "getpid", "gettid", "restart_syscall", /* kicks; a fatal signal's way out */
+	"munmap", "mremap", "brk", "madvise", /* malloc */
+	"rt_sigprocmask", "rt_sigreturn", "rt_sigaction", "getpid", "gettid", "restart_syscall", /* kicks; a fatal signal's way out */
 	"clock_gettime", "gettimeofday", "clock_nanosleep", "nanosleep", "sched_yield", "exit", "exit_group", "rseq", "set_robust_list",
 	"epoll_ctl", "getrandom",
 	NULL,
 };
 
-/* Main: the loop, consoles, a restart's loading, the end. */
+/* Main: the loop, consoles, a restart's loading, the end (a kept overlay is written out). */
 static const char *const sandbox_main[] = {
-	"epoll_wait", "epoll_pwait", "poll", "ppoll", "readv", "writev", "lseek", "pread64", "fstat", "newfstatat", "fcntl",
-	"wait4", "unlink", "fsync", NULL,
+	"epoll_wait", "epoll_pwait", "poll", "ppoll", "readv", "writev", "lseek", "pread64", "pwrite64", "fdatasync", "fstat", "newfstatat",
+	"fcntl", "wait4", NULL,
 };
 
 /* Main, with a user network: libslirp's sockets, and the name server's address from resolv.conf. */
 static const char *const sandbox_user_network[] = {
 	"socket", "connect", "bind", "listen", "accept", "accept4", "shutdown", "sendto", "sendmsg", "recvfrom", "recvmsg", "getsockopt",
-	"setsockopt", "getsockname", "getpeername", "ioctl", "stat", "openat", NULL,
+	"setsockopt", "getsockname", "getpeername", "stat", NULL,
 };
 
-/* A vCPU: exits, and the devices that answer them at once. A reset of a disk waits for its requests. */
-static const char *const sandbox_vcpu[] = {
-	"io_uring_enter", "epoll_wait", "poll", "ppoll", "writev", "readv", NULL,
+/* A vCPU: exits, and what a disk's reset waits for or finishes on this thread. */
+static const char *const sandbox_vcpu[] = { "poll", "ppoll", NULL };
+
+/* A disk's requests: its I/O thread, the pool's threads where io_uring is refused, and a vCPU that resets the disk. */
+static const char *const sandbox_disk_io[] = {
+	"io_uring_enter", "pread64", "pwrite64", "preadv", "pwritev", "fdatasync", "fallocate", "poll", "ppoll", NULL,
 };
 
-/* A disk's I/O thread, and its pool where io_uring is refused. */
-static const char *const sandbox_disk[] = {
-	"epoll_wait", "epoll_pwait", "io_uring_setup", "io_uring_enter", "io_uring_register", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
-	"pwritev2", "fdatasync", "fsync", "fallocate", "ftruncate", "fstat", "newfstatat", "lseek", "clone", "clone3", "eventfd2", "prctl", "sched_getaffinity", "ppoll", "poll", NULL,
-};
+/* An I/O thread's loop. */
+static const char *const sandbox_disk[] = { "epoll_wait", "epoll_pwait", NULL };
 
 #define IOCTL(name) { #name, name }
 

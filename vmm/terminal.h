@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The user's terminal: raw while a guest has it, and always given back as it was, also when a fatal signal ends us. (SIGKILL can't be helped.)
+ * The user's terminal: raw while a guest has it, and always given back as it was, also when a fatal signal ends us (not after SIGKILL).
  */
 #ifndef VMM_TERMINAL_H
 #define VMM_TERMINAL_H
@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 /*
- * Saves the settings of standard input's terminal and makes it raw; nothing happens when it is none. 0 or a negative errno. From then on the
- * settings come back at exit(), and when a signal ends us: handlers are installed for those that mean a fault of ours (SIGSEGV, SIGABRT, ...)
- * and, where the action is still the default one, for those that ask us to end (SIGTERM, SIGHUP, ...); they restore and then let the
- * signal do what it would have done. main() may install its own for the latter, before or after.
+ * Saves the settings of standard input's terminal and makes it raw; nothing happens when it is none. 0 or a negative errno. From then on
+ * the settings come back at exit(), and when a signal ends us: handlers are installed for those that mean a fault of ours (SIGSEGV,
+ * SIGABRT, ...) and, where the action is still the default one, for those that ask us to end (SIGTERM, SIGHUP, ...); they restore and then
+ * let the signal do what it would have done. main() may install its own for the latter, before or after.
  */
 int terminal_raw(void);
 /* Back to what it was. May be called twice, from atexit and from a signal handler (async-signal-safe). */
@@ -33,8 +33,9 @@ struct escape {
 };
 
 /*
- * Takes the escape sequences out of what was typed and carries them out: Ctrl-A x quits, Ctrl-A b sends a break, Ctrl-A c or ? lists the keys, Ctrl-A Ctrl-A is
- * one Ctrl-A; any other key after Ctrl-A is swallowed with it. Returns how many bytes remain in buf. The shape of a console's filter.
+ * Takes the escape sequences out of what was typed and carries them out: Ctrl-A x quits, Ctrl-A b sends a break, Ctrl-A c or ? lists the
+ * keys, Ctrl-A Ctrl-A is one Ctrl-A; any other key after Ctrl-A is swallowed with it. Returns how many bytes remain in buf. The shape of a
+ * console's filter.
  */
 size_t escape_filter(void *escape, uint8_t *buf, size_t len);
 

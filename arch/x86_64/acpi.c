@@ -297,7 +297,7 @@ size_t acpi_build(uint8_t *buf, size_t room, gpa_t gpa, const struct dev_list *d
 		return 0;
 	/* The DSDT's length is known only when it is written: it takes what it needs of the rest. */
 	t.used = (t.used + 15) & ~(size_t)15;
-	size_t dsdt_bytes = build_dsdt(buf + t.used, room - t.used, devices);
+	size_t dsdt_bytes = t.used < room ? build_dsdt(buf + t.used, room - t.used, devices) : 0;
 	if (!dsdt_bytes)
 		return 0;
 	dsdt_gpa = gpa + t.used;

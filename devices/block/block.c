@@ -49,11 +49,12 @@ struct block {
 	struct pool *pool;
 	struct block_request *queued_first, **queued_last;
 	unsigned queued;
-	unsigned under_way; /* on the ring or in the pool */
-	unsigned company;   /* lone requests still to go elsewhere */
+	unsigned under_way;   /* on the ring or in the pool */
+	unsigned company;     /* lone requests still to go elsewhere */
 	unsigned slow_writes; /* writes still to go elsewhere */
-	bool flush_is_free; /* read-only, or an overlay that is dropped: nobody will read it after a crash */
-	bool running;	    /* in run(): done() may submit, and that is picked up */
+	bool flush_is_free;   /* read-only, or an overlay that is dropped: nobody will read it after a crash */
+	bool never_here;      /* see block.h */
+	bool running;         /* in run(): done() may submit, and that is picked up */
 };
 
 static int execute(void *arg, const struct block_request *request)
@@ -63,7 +64,7 @@ static int execute(void *arg, const struct block_request *request)
 	return block->cow ? cow_execute(block->cow, request) : raw_execute(&block->raw, request);
 }
 
-/* --- opening and closing -------------------------------------------------------------------------------------------------------- */
+/* --- opening and closing ------------------------------------------------------------------------------------------- */
 
 /* Ignored, it becomes EFBIG; with its default action a file size limit would end the machine. */
 static void ignore_sigxfsz(void)
@@ -122,6 +123,7 @@ int block_open(struct block **block_out, const struct block_config *config)
 		return -ENOMEM;
 	block->event_fd = block->raw.fd = block->raw.lock_fd = -1;
 	block->queued_last = &block->queued_first;
+	block->never_here = config->never_here;
 	ignore_sigxfsz();
 	int err = open_image(block, config);
 	if (err)
@@ -162,7 +164,7 @@ int block_event_fd(const struct block *block)
 	return block->event_fd;
 }
 
-/* --- the ways ----------------------------------------------------------------------------------------------------------------------- */
+/* --- the ways ------------------------------------------------------------------------------------------------------ */
 
 static struct block_request *take_queued(struct block *block)
 {
@@ -242,7 +244,7 @@ static void start_elsewhere(struct block *block, struct block_request *request)
 /* A lone request gains nothing from another thread but the way there and back. */
 static bool do_lone(struct block *block)
 {
-	if (block->queued != 1 || block->under_way)
+	if (block->queued != 1 || block->under_way || block->never_here)
 		return false;
 	if (block->company) {
 		block->company--;
@@ -256,8 +258,8 @@ static bool do_lone(struct block *block)
 /* Most file systems let a ring's buffered writes wait for a kernel thread, which costs more than the write. */
 static void do_write(struct block *block, struct block_request *request)
 {
-	if (block->slow_writes) {
-		block->slow_writes--;
+	if (block->slow_writes || block->never_here) {
+		block->slow_writes -= block->slow_writes > 0;
 		start_elsewhere(block, request);
 		return;
 	}
@@ -302,7 +304,7 @@ void block_expect_company(struct block *block)
 	block->company = COMPANY_REQUESTS;
 }
 
-/* --- completion --------------------------------------------------------------------------------------------------------------------- */
+/* --- completion ---------------------------------------------------------------------------------------------------- */
 
 /* Done in part, or interrupted, or dropped because the thread that submitted it has ended: once more, from the start. */
 static int ring_result(struct block *block, const struct block_request *request)

@@ -44,6 +44,7 @@ struct block_config {
 	bool cow;		/* writes go to an overlay */
 	const char *cow_path;	/* keep the overlay in this file; NULL: an unlinked one in $TMPDIR (else /var/tmp), gone at the end */
 	bool no_uring;		/* use the thread pool even where io_uring works (tests) */
+	bool never_here;	/* do nothing on the caller's thread, not even where that is faster (tests) */
 };
 
 /* What the guest is told of the real file or device. */
@@ -60,7 +61,8 @@ struct block_limits {
 /*
  * Opens and locks the image: shared for readers, exclusive for a writer (OFD lock on the file), so that a second tinyvmm that would
  * write is refused, -EBUSY. With cow the base is opened read-only and locked shared. Every failure is logged with its path, its
- * reason and the way out: missing, empty, a directory, no permission, locked, size not a multiple of 512 (a partial last sector is refused).
+ * reason and the way out: missing, empty, a directory, no permission, locked, size not a multiple of 512 (a partial last sector is
+ * refused).
  * A device that the host has mounted is refused too (-EBUSY). No thread is started before the first request.
  *
  * SIGXFSZ is set to be ignored if it was not handled: a file size limit then reaches the guest as an error, too.

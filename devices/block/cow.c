@@ -74,8 +74,8 @@ static int cow_read(struct cow *cow, const struct block_request *request)
 }
 
 /*
- * Brings the base's content of a block that is about to change in part into the overlay. The block is not visible there yet: a reader goes on
- * seeing the base's, and so does the next run if this one ends here.
+ * Brings the base's content of a block that is about to change in part into the overlay. The block is not visible there yet: a reader goes
+ * on seeing the base's, and so does the next run if this one ends here.
  */
 static int copy_up(struct cow *cow, uint64_t block)
 {

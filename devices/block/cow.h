@@ -45,8 +45,8 @@ struct cow_header {
 struct cow;
 
 /*
- * `base` is open read-only, stays the caller's and outlives the overlay. path NULL: an overlay that is dropped. read_only: the overlay at `path` must
- * exist, and is only read. Logs every failure.
+ * `base` is open read-only, stays the caller's and outlives the overlay. path NULL: an overlay that is dropped. read_only: the overlay
+ * at `path` must exist, and is only read. Logs every failure.
  */
 int cow_open(struct cow **cow, const struct raw *base, const char *base_path, const char *path, bool read_only);
 /* Brings a kept overlay to disk. Accepts NULL. */
@@ -59,8 +59,8 @@ void cow_limits(const struct cow *cow, struct block_limits *limits);
 int cow_execute(struct cow *cow, const struct block_request *request);
 
 /*
- * True for a read or write that needs nothing but input and output on one file, at one place: all blocks in the overlay, or a read with none
- * there.
+ * True for a read or write that needs nothing but input and output on one file, at one place: all blocks in the overlay, or a read
+ * with none there.
  */
 bool cow_is_direct(const struct cow *cow, const struct block_request *request, bool *in_overlay, uint64_t *offset_bytes);
 

@@ -27,7 +27,7 @@ static uint64_t round_up(uint64_t value)
 	return (value + COW_BLOCK_BYTES - 1) / COW_BLOCK_BYTES * COW_BLOCK_BYTES;
 }
 
-/* --- a dropped overlay ----------------------------------------------------------------------------------------------------------- */
+/* --- a dropped overlay --------------------------------------------------------------------------------------------- */
 
 static int unlinked_file(const char *dir)
 {
@@ -68,7 +68,7 @@ static int create_dropped(struct cow *cow)
 	return err;
 }
 
-/* --- a kept one --------------------------------------------------------------------------------------------------------------------- */
+/* --- a kept one ---------------------------------------------------------------------------------------------------- */
 
 static void fill_header(const struct cow *cow, const char *base_path, struct cow_header *header)
 {
@@ -89,21 +89,19 @@ static void fill_header(const struct cow *cow, const char *base_path, struct cow
 	memcpy(header->base_path, base_path, path_bytes);
 }
 
-/* A new name is on stable storage when its directory is. */
-static int sync_name(const char *path)
+/* A new name is on stable storage when its directory is. Where a directory can't be synced, there is nothing to be done about it. */
+static void sync_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int err = 0;
 
 	if (!dir)
-		return -ENOMEM;
+		return;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd))
-		err = -errno;
+	if (fd >= 0)
+		fsync(fd);
 	close_fd(&fd);
 	free(dir);
-	return err;
 }
 
 /* The size first: an overlay that ends here has no header, and is refused rather than read. */
@@ -121,17 +119,28 @@ static int create_kept(struct cow *cow, const char *base_path, const char *path)
 		err = pwrite_full(cow->fd, block, sizeof(block), 0);
 	if (!err)
 		err = file_sync(cow->fd);
-	if (!err)
-		err = sync_name(path);
 	if (err)
 		log_error("overlay '%s': can't write it: %s", path, strerror(-err));
+	else
+		sync_name(path);
 	return err;
+}
+
+/* The name of the base, as far as it is one: the file may be anybody's, and the terminal obeys more than letters. */
+static void printable_base(const struct cow_header *header, uint32_t bytes, char text[COW_BASE_PATH_MAX + 1])
+{
+	uint32_t i;
+
+	for (i = 0; i < bytes && header->base_path[i]; i++)
+		text[i] = header->base_path[i] >= ' ' && header->base_path[i] <= '~' ? header->base_path[i] : '?';
+	text[i] = '\0';
 }
 
 static int check_header(const struct cow *cow, const struct cow_header *header, const char *path)
 {
 	struct cow_header wanted;
 	uint32_t base_path_bytes = le32toh(header->base_path_bytes);
+	char base[COW_BASE_PATH_MAX + 1];
 
 	fill_header(cow, "", &wanted);
 	if (memcmp(header->magic, wanted.magic, sizeof(wanted.magic))) {
@@ -148,9 +157,10 @@ static int check_header(const struct cow *cow, const struct cow_header *header, 
 	}
 	if (header->size_bytes != wanted.size_bytes || header->base_mtime_s != wanted.base_mtime_s ||
 	    header->base_mtime_ns != wanted.base_mtime_ns) {
-		log_error("overlay '%s': its base '%.*s' is not this disk, or has changed since; together they would be garbage. "
+		printable_base(header, base_path_bytes, base);
+		log_error("overlay '%s': its base '%s' is not this disk, or has changed since; together they would be garbage. "
 			  "Use the base it was made for, or delete the overlay",
-			  path, (int)strnlen(header->base_path, base_path_bytes), header->base_path);
+			  path, base);
 		return -ESTALE;
 	}
 	return 0;
@@ -206,8 +216,8 @@ static int load_kept(struct cow *cow, uint64_t file_bytes, const char *path)
 	if (err)
 		return err;
 	if (file_bytes != cow->data_offset + cow->size_bytes) {
-		log_error("overlay '%s': %llu bytes long where %llu belong; it was cut short or added to", path, (unsigned long long)file_bytes,
-			  (unsigned long long)(cow->data_offset + cow->size_bytes));
+		log_error("overlay '%s': %llu bytes long where %llu belong; it was cut short or added to", path,
+			  (unsigned long long)file_bytes, (unsigned long long)(cow->data_offset + cow->size_bytes));
 		return -EINVAL;
 	}
 	err = load_bitmap(cow);
@@ -284,7 +294,7 @@ static int open_kept(struct cow *cow, const char *base_path, const char *path)
 	return err;
 }
 
-/* --- both ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- both ---------------------------------------------------------------------------------------------------------- */
 
 static int plan(struct cow *cow)
 {
@@ -320,7 +330,9 @@ int cow_open(struct cow **cow_out, const struct raw *base, const char *base_path
 
 	if (!cow)
 		return -ENOMEM;
-	*cow = (struct cow){ .base = base, .fd = -1, .lock_fd = -1, .kept = path != NULL, .read_only = read_only, .size_bytes = base->limits.size_bytes };
+	*cow = (struct cow){
+		.base = base, .fd = -1, .lock_fd = -1, .kept = path != NULL, .read_only = read_only, .size_bytes = base->limits.size_bytes
+	};
 	pthread_mutex_init(&cow->lock, NULL);
 	int err = plan(cow);
 	if (err)

@@ -27,12 +27,12 @@ int file_punch(int fd, uint64_t offset_bytes, uint64_t len_bytes);
 int file_sync(int fd);
 
 /*
- * Locks the whole file that `fd` has open under `path`, through a descriptor of its own, *lock_fd, for the caller to close. It is an OFD lock; on a device,
- * an exclusive one also claims it from the host (-EBUSY when mounted). -EAGAIN: another program has a lock that conflicts; -ESTALE: `path` names
- * another file by now. A file system without locks gives 0 with a warning.
+ * Locks the whole file that `fd` has open under `path`, through a descriptor of its own, *lock_fd, for the caller to close. It is an OFD
+ * lock; on a device, an exclusive one also claims it from the host (-EBUSY when mounted). -EAGAIN: another program has a lock that
+ * conflicts; -ESTALE: `path` names another file by now. A file system without locks gives 0 with a warning.
  *
- * Why not `fd` itself: an io_uring keeps its files open until the kernel has torn it down, some time after its process has ended. The disk must be
- * free at once then.
+ * Why not `fd` itself: an io_uring keeps its files open until the kernel has torn it down, some time after its process has ended. The
+ * disk must be free at once then.
  */
 int file_lock(int fd, const char *path, bool exclusive, int *lock_fd);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Threads that execute requests one by one: for what a ring can't do, and for all of it where the kernel refuses us a ring. They are made when
- * work comes and none is idle, and stay until the pool is freed.
+ * Threads that execute requests one by one: for what a ring can't do, and for all of it where the kernel refuses us a ring. They are
+ * made when work comes and none is idle, and stay until the pool is freed.
  *
  * One thread uses a pool at a time; finished requests are collected by it, never delivered on a worker.
  */

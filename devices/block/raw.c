@@ -121,9 +121,9 @@ static int device_limits(struct raw *raw, const char *path)
 	limits->optimal_io_bytes = optimal;
 	if (!limits->read_only && queue_attribute(raw->stat.st_rdev, "discard_max_bytes")) {
 		uint64_t granularity = queue_attribute(raw->stat.st_rdev, "discard_granularity");
-		limits->discard_granularity_bytes =
-			granularity >= limits->logical_block_bytes && granularity <= UINT32_MAX ? (uint32_t)granularity :
-												  limits->logical_block_bytes;
+		limits->discard_granularity_bytes = granularity >= limits->logical_block_bytes && granularity <= UINT32_MAX
+							    ? (uint32_t)granularity
+							    : limits->logical_block_bytes;
 	}
 	return 0;
 }
@@ -135,8 +135,8 @@ static int check_size(const struct raw *raw, const char *path)
 		return -EINVAL;
 	}
 	if (raw->limits.size_bytes % raw->limits.logical_block_bytes) {
-		log_error("disk '%s': %llu bytes are not a whole number of %u-byte sectors; the file is cut short, or no raw disk image", path,
-			  (unsigned long long)raw->limits.size_bytes, raw->limits.logical_block_bytes);
+		log_error("disk '%s': %llu bytes are not a whole number of %u-byte sectors; the file is cut short, or no raw disk image",
+			  path, (unsigned long long)raw->limits.size_bytes, raw->limits.logical_block_bytes);
 		return -EINVAL;
 	}
 	return 0;
@@ -164,8 +164,8 @@ static int lock(struct raw *raw, const char *path)
 	int err = file_lock(raw->fd, path, !read_only, &raw->lock_fd);
 
 	if (err == -EAGAIN) {
-		log_error("disk '%s': another program has it open%s; add ',cow' for each to have its own copy, or ',ro' to all of them", path,
-			  read_only ? " for writing" : "");
+		log_error("disk '%s': another program has it open%s; add ',cow' for each to have its own copy, or ',ro' to all of them",
+			  path, read_only ? " for writing" : "");
 		return -EBUSY;
 	}
 	if (err)
@@ -202,6 +202,15 @@ void raw_release(struct raw *raw)
 	close_fd(&raw->lock_fd);
 }
 
+/*
+ * The kernel drops a range of a device from its page cache first; where somebody holds the device exclusively, only for him. That is our
+ * lock's descriptor.
+ */
+static int range_fd(const struct raw *raw)
+{
+	return raw->device ? raw->lock_fd : raw->fd;
+}
+
 static int discard(const struct raw *raw, uint64_t offset, uint64_t len)
 {
 	uint64_t range[2] = { offset, len };
@@ -210,7 +219,7 @@ static int discard(const struct raw *raw, uint64_t offset, uint64_t len)
 	if (!len)
 		return 0;
 	if (raw->device)
-		err = ioctl(raw->fd, BLKDISCARD, range) ? -errno : 0;
+		err = ioctl(range_fd(raw), BLKDISCARD, range) ? -errno : 0;
 	else
 		err = file_punch(raw->fd, offset, len);
 	/* Only advice: what can't follow it has not failed. */
@@ -233,7 +242,7 @@ int raw_execute(const struct raw *raw, const struct block_request *request)
 	case BLOCK_DISCARD:
 		return discard(raw, request->offset_bytes, request->len_bytes);
 	case BLOCK_WRITE_ZEROES:
-		return file_zero(raw->fd, request->offset_bytes, request->len_bytes, request->may_unmap);
+		return file_zero(range_fd(raw), request->offset_bytes, request->len_bytes, request->may_unmap);
 	}
 	return -EINVAL;
 }

@@ -11,7 +11,9 @@
 
 struct ring;
 
-/* A negative errno where the kernel refuses; not logged, since the pool is there. `event_fd` (the caller's) is written at each completion. */
+/*
+ * A negative errno where the kernel refuses; not logged, since the pool is there. `event_fd` (the caller's) is written at each completion.
+ */
 int ring_new(struct ring **ring, const int *fds, unsigned fd_count, int event_fd);
 /* Nothing may be under way. Accepts NULL. */
 void ring_free(struct ring *ring);
@@ -19,8 +21,8 @@ void ring_free(struct ring *ring);
 /* READ, WRITE or FLUSH, on fds[file], `offset_bytes` there. False: there is no room now, or never for this one. */
 bool ring_add(struct ring *ring, struct block_request *request, unsigned file, uint64_t offset_bytes);
 /*
- * Starts what was added. NULL, or, when the kernel won't take them, the requests that were not started, linked by `next`; the ring then takes
- * no more.
+ * Starts what was added. NULL, or, when the kernel won't take them, the requests that were not started, linked by `next`; the ring then
+ * takes no more.
  */
 struct block_request *ring_submit(struct ring *ring);
 

@@ -44,6 +44,8 @@ static unsigned tx_queue(const struct console_port *port)
 
 static void host_closed(struct console_port *port)
 {
+	if (port->config.console)
+		return;
 	console_owe(port, CONSOLE_PORT_OPEN);
 	console_send_owed(port->con);
 }
@@ -337,10 +339,12 @@ void virtio_console_free(struct virtio_console *con)
 
 void virtio_console_resize(struct virtio_console *con, unsigned id, uint16_t columns, uint16_t rows)
 {
-	struct console_port *port = &con->port[id];
 	const uint16_t size[2] = { columns, rows };
 
-	if (id >= con->port_count || (port->columns == columns && port->rows == rows))
+	if (id >= con->port_count)
+		return;
+	struct console_port *port = &con->port[id];
+	if (port->columns == columns && port->rows == rows)
 		return;
 	pthread_mutex_lock(&con->dev.lock);
 	port->columns = columns;

@@ -7,8 +7,8 @@
  * above all, then takes no exit. Where it can't, the read handler copies from the same page. Either way the page is the one truth for reads.
  *
  * Writes are exits, all but two: QueueNotify is an ioeventfd per queue, watched on the device's loop; and InterruptACK of a used-buffer
- * interrupt alone may be one that nobody watches (`ack_fd`). Nothing depends on that acknowledgement while InterruptStatus keeps its used-buffer bit
- * set: the guest asks only after an interrupt, and then always finds work or an empty ring. A configuration change is
+ * interrupt alone may be one that nobody watches (`ack_fd`). Nothing depends on that acknowledgement while InterruptStatus keeps its
+ * used-buffer bit set: the guest asks only after an interrupt, and then always finds work or an empty ring. A configuration change is
  * acknowledged with another value (2 or 3), which is an exit, so its bit is exact.
  */
 #ifndef DEVICES_VIRTIO_MMIO_H
@@ -30,10 +30,10 @@ struct virtio_mmio {
 	struct virtio_transport transport;
 	struct virtio_dev *dev;
 	struct irq *irq;
-	uint8_t *page;	      /* what the driver reads: page_bytes of anonymous memory, page-aligned */
-	size_t page_bytes;
+	uint8_t *page;	      /* what the driver reads: VIRTIO_MMIO_BYTES, the caller's */
 	int notify_fd[VIRTIO_QUEUES_MAX]; /* eventfds, for KVM_IOEVENTFD at QUEUE_NOTIFY with the queue's number as data */
-	int ack_fd;	      /* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, data VIRTIO_MMIO_INT_USED; -1 until virtio_mmio_use_ack_fd() */
+	/* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, 4 bytes, data VIRTIO_MMIO_INT_USED and no other; -1 until virtio_mmio_use_ack_fd() */
+	int ack_fd;
 	/* The rest is mmio.c's own. */
 	struct loop_watch notify_watch[VIRTIO_QUEUES_MAX];
 	struct virtio_mmio_kick {
@@ -48,15 +48,15 @@ struct virtio_mmio {
 };
 
 /*
- * Takes a filled-in device. `irq` is raised for it and lives longer than the transport. The notification eventfds are made and watched on dev->loop at once,
- * so this is called before that loop runs. Initialises dev->lock.
+ * Takes a filled-in device. `irq` is raised for it; `page` is VIRTIO_MMIO_BYTES of zeroed memory, aligned to 4 bytes; both live longer than the transport. The notification eventfds are made and watched on
+ * dev->loop at once, so this is called before that loop runs. Initialises dev->lock.
  */
-int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq);
+int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq, void *page);
 
 /* The caller is going to swallow InterruptACK of VIRTIO_MMIO_INT_USED with an ioeventfd: makes ack_fd. Before the first access. */
 int virtio_mmio_use_ack_fd(struct virtio_mmio *mmio);
 
-/* Stops the device and releases what init made; accepts a zeroed or half-built object. Its loop does not run then, or this is its thread. */
+/* Stops the device and releases what init made; accepts a zeroed or half-built object. On the loop's thread, or while it does not run. */
 void virtio_mmio_release(struct virtio_mmio *mmio);
 
 /* A machine reset: as if the driver had written 0 to Status. Takes the device's lock itself. */

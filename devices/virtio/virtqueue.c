@@ -8,9 +8,9 @@
  *   avail   le16 flags; le16 idx; le16 ring[size]; le16 used_event;                   written by the driver
  *   used    le16 flags; le16 idx; { le32 id; le32 len; } ring[size]; le16 avail_event;  written by the device
  *
- * Order between the two sides: an idx is read with acquire and written with release, which makes the entries behind it whole. Whoever sleeps
- * on a wish (used_event, avail_event) writes the wish, and whoever wakes writes its idx; then each reads what the other wrote. That takes a full
- * barrier between write and read on both sides, or both may miss the other.
+ * Order between the two sides: an idx is read with acquire and written with release, which makes the entries behind it whole. Whoever
+ * sleeps on a wish (used_event, avail_event) writes the wish, and whoever wakes writes its idx; then each reads what the other wrote.
+ * That takes a full barrier between write and read on both sides, or both may miss the other.
  *
  * Guest and host are little-endian; both architectures here are.
  */
@@ -220,8 +220,8 @@ static int read_chain(const struct virtqueue *vq, struct virtq_chain *chain, con
 }
 
 /*
- * The driver's idx. Where it says that nothing waits, the caller may go to sleep until it is notified: then the driver must see our avail_event or
- * flags from now on, or we what it added before it did.
+ * The driver's idx. Where it says that nothing waits, the caller may go to sleep until it is notified: then the driver must see our
+ * avail_event or flags from now on, or we what it added before it did.
  */
 static uint16_t look(const struct virtqueue *vq)
 {
@@ -247,8 +247,8 @@ int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain, const char **
 	if (!waiting)
 		return 0;
 	/*
-	 * A chain's first descriptor is not the driver's again before the chain comes back, so these are never more than the queue has entries. That
-	 * also bounds what a device has under way.
+	 * A chain's first descriptor is not the driver's again before the chain comes back, so these are never more than the queue has
+	 * entries. That also bounds what a device has under way.
 	 */
 	if (waiting + under_way > vq->size)
 		return broken(why, "more chains are available than the queue has entries");

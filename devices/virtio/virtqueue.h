@@ -63,12 +63,18 @@ void virtqueue_reset(struct virtqueue *vq);
  * An unready queue is empty.
  */
 int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain, const char **why);
-/* Puts the chain popped last back, so that the next pop gives it again. Only before the next pop. */
+/*
+ * Puts the chain popped last back, so that the next pop gives it again; then, if called again, the one before it, as far as none was
+ * published.
+ */
 void virtqueue_unpop(struct virtqueue *vq);
 /* Once this, or a pop, found nothing, a notification follows the next chain, unless virtqueue_notify_off() is in force. */
 bool virtqueue_empty(const struct virtqueue *vq);
 
-/* Gives the chain back with `written_bytes` put into its writable buffers. On a queue that was reset meanwhile it does nothing, as do the next two. */
+/*
+ * Gives the chain back with `written_bytes` put into its writable buffers. On a queue that was reset meanwhile it does nothing, as do the
+ * next two.
+ */
 void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written_bytes);
 /*
  * For receive buffers that span several chains (VIRTIO_NET_F_MRG_RXBUF): fill entries ahead with stage(index 0, 1, ...), then
@@ -80,7 +86,7 @@ void virtqueue_publish(struct virtqueue *vq, unsigned count);
 /* Whether the driver wants to hear of what was published since this was last asked (2.7.7). Contains the full barrier. */
 bool virtqueue_should_interrupt(struct virtqueue *vq);
 
-/* Tell the driver not to notify while the device is looking anyway; then, before sleeping, to do so again. A started queue begins with "on". */
+/* Tell the driver not to notify while the device is looking anyway; then, before sleeping, to do so again. A queue starts with "on". */
 void virtqueue_notify_off(struct virtqueue *vq);
 /* True when chains arrived before the driver could see the wish: look again. */
 bool virtqueue_notify_on(struct virtqueue *vq);

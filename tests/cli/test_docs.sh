@@ -53,14 +53,17 @@ manual_is_clean() {
 }
 
 help_is_in() {
-	local file=$1 option missing=
-	for option in $("$program" --help | grep -o -e ' --[a-z][a-z-]*'); do
-		grep -q -e "$option\>" "$file" || missing+=" $option"
-	done
-	[ -z "$missing" ] || {
-		echo "$file lacks$missing"
+	local file=$1 option options missing=
+	options=$("$program" --help | grep -o -e ' --[a-z][a-z-]*') || {
+		echo "$program --help lists nothing"
 		return 1
 	}
+	for option in $options; do
+		grep -q -e "$option\>" "$file" || missing+=" $option"
+	done
+	[ -z "$missing" ] && return
+	echo "$file lacks$missing"
+	return 1
 }
 
 if have scdoc; then

@@ -67,7 +67,7 @@ void fake_driver_init(struct fake_driver *drv)
 
 void fake_driver_plug(struct fake_driver *drv, struct virtio_dev *dev)
 {
-	int err = virtio_mmio_init(&drv->mmio, dev, &drv->irq);
+	int err = virtio_mmio_init(&drv->mmio, dev, &drv->irq, drv->page);
 
 	assert(!err);
 	(void)err;
@@ -152,7 +152,7 @@ void fake_queue_set_up(struct fake_driver *drv, unsigned queue, uint16_t size)
 	memset(q->avail, 0, 6 + 2u * size);
 	memset(q->used, 0, 6 + 8u * size);
 	for (uint16_t i = 0; i < size; i++)
-		store16(q->desc + 16 * i + 14, (uint16_t)(i + 1)); /* the free list runs through next */
+		q->next[i] = (uint16_t)(i + 1);
 	q->free_count = size;
 	fake_reg_write(drv, QUEUE_NUM, size);
 	write_gpa(drv, QUEUE_DESC, q->desc_gpa);
@@ -205,11 +205,6 @@ void fake_make_available(struct fake_driver *drv, unsigned queue, uint16_t head)
 	store16(q->avail + 2, ++q->avail_idx);
 }
 
-static uint16_t desc_next(const struct fake_queue *q, uint16_t index)
-{
-	return load16(q->desc + 16 * index + 14);
-}
-
 int fake_add(struct fake_driver *drv, unsigned queue, const struct fake_buffer *buffers, unsigned count)
 {
 	struct fake_queue *q = &drv->queue[queue];
@@ -218,7 +213,7 @@ int fake_add(struct fake_driver *drv, unsigned queue, const struct fake_buffer *
 	if (!count || count > q->free_count)
 		return -1;
 	for (unsigned i = 0; i < count; i++) {
-		uint16_t next = desc_next(q, at);
+		uint16_t next = q->next[at];
 		unsigned flags = (buffers[i].writable ? FAKE_DESC_WRITE : 0) | (i + 1 < count ? FAKE_DESC_NEXT : 0);
 		fake_set_desc(drv, q->desc_gpa, at, buffers[i].gpa, buffers[i].len, (uint16_t)flags, next);
 		at = next;
@@ -242,7 +237,7 @@ int fake_add_indirect(struct fake_driver *drv, unsigned queue, const struct fake
 		unsigned flags = (buffers[i].writable ? FAKE_DESC_WRITE : 0) | (i + 1 < count ? FAKE_DESC_NEXT : 0);
 		fake_set_desc(drv, table, i, buffers[i].gpa, buffers[i].len, (uint16_t)flags, (uint16_t)(i + 1));
 	}
-	q->free_head = desc_next(q, head);
+	q->free_head = q->next[head];
 	q->free_count--;
 	q->chain_len[head] = 1;
 	fake_set_desc(drv, q->desc_gpa, head, table, 16 * count, FAKE_DESC_INDIRECT, q->free_head);
@@ -257,8 +252,8 @@ static void free_chain(struct fake_queue *q, uint16_t head)
 	if (head >= q->size || !q->chain_len[head])
 		return; /* one that fake_make_available() put in */
 	for (unsigned i = 1; i < q->chain_len[head]; i++)
-		last = desc_next(q, last);
-	store16(q->desc + 16 * last + 14, q->free_head);
+		last = q->next[last];
+	q->next[last] = q->free_head;
 	q->free_head = head;
 	q->free_count = (uint16_t)(q->free_count + q->chain_len[head]);
 	q->chain_len[head] = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A fake guest driver for the tests of virtio devices: guest memory is plain host memory, the transport is the real virtio-mmio, and what a guest
- * does is done by calls of the test.
+ * A fake guest driver for the tests of virtio devices: guest memory is plain host memory, the transport is the real virtio-mmio, and what
+ * a guest does is done by calls of the test.
  *
  *	struct fake_driver drv;
  *	fake_driver_init(&drv);                                     // memory and a loop for the device
@@ -20,8 +20,8 @@
  *	virtio_rng_free(rng);
  *	fake_driver_release(&drv);                                  // ... and the rest
  *
- * One thread uses a fake driver. Memory that fake_alloc() gave is never taken back before release. Ring memory is written with atomic stores,
- * so that a device on another thread is clean under ThreadSanitizer. Nothing here asserts but on host failures; the tests judge.
+ * One thread uses a fake driver. Memory that fake_alloc() gave is never taken back before release. Ring memory is written with atomic
+ * stores, so that a device on another thread is clean under ThreadSanitizer. Nothing here asserts but on host failures; the tests judge.
  */
 #ifndef TESTS_FAKES_FAKE_DRIVER_H
 #define TESTS_FAKES_FAKE_DRIVER_H
@@ -63,7 +63,9 @@ struct fake_queue {
 	uint16_t avail_idx, used_seen;
 	uint16_t kicked_idx; /* avail_idx when fake_wants_kick() was last asked */
 	uint16_t free_head, free_count;
-	uint16_t chain_len[VIRTQUEUE_SIZE_MAX]; /* by head: descriptors to free when it comes back */
+	/* By descriptor, kept outside guest memory, where an attack would spoil them. */
+	uint16_t next[VIRTQUEUE_SIZE_MAX];	/* in its chain, or on the free list */
+	uint16_t chain_len[VIRTQUEUE_SIZE_MAX]; /* of a head: descriptors to free when it comes back */
 };
 
 struct fake_driver {
@@ -71,6 +73,7 @@ struct fake_driver {
 	struct loop *loop;
 	struct virtio_dev *dev; /* NULL until attach */
 	struct virtio_mmio mmio;
+	uint8_t page[VIRTIO_MMIO_BYTES]; /* its registers */
 	struct irq irq;
 	atomic_uint interrupts; /* pulses of the line so far */
 	uint64_t features;	/* what was accepted */

@@ -117,8 +117,8 @@ int kvm_ioeventfd(const struct kvm *kvm, const struct kvm_notify *notify)
 		.addr = notify->addr,
 		.len = notify->len,
 		.fd = notify->fd,
-		.datamatch = notify->any_value ? 0 : notify->value,
-		.flags = (notify->pio ? KVM_IOEVENTFD_FLAG_PIO : 0u) | (notify->any_value ? 0 : KVM_IOEVENTFD_FLAG_DATAMATCH),
+		.datamatch = notify->value,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
 	};
 
 	return kvm_ioctl(kvm->vm_fd, KVM_IOEVENTFD, &io);

@@ -31,14 +31,10 @@ int kvm_add_memory(struct kvm *kvm, gpa_t gpa, void *host, uint64_t size_bytes, 
 /* Raises `gsi` each time `fd` (an eventfd) is written. */
 int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi);
 
-/*
- * Writes of `len` bytes at `addr` signal `fd` and never leave the kernel; only those of `value`, unless any_value.
- */
+/* Writes of `value`, `len` bytes long, at the guest address `addr` signal `fd` and never leave the kernel. */
 struct kvm_notify {
-	uint64_t addr;
+	gpa_t addr;
 	unsigned len;
-	bool pio;
-	bool any_value;
 	uint64_t value;
 	int fd;
 };

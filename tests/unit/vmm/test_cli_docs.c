@@ -14,14 +14,12 @@
 #include "vmm/cli_options.h"
 #include "vmm/util/io.h"
 
-static char *text_of(const char *path)
+static void load(const char *path, char **text)
 {
-	char *text;
 	size_t len;
 
-	if (read_file(path, 1 << 20, &text, &len))
+	if (read_file(path, 1 << 20, text, &len))
 		fail_msg("%s: can't be read (the test runs in the source tree's top directory)", path);
-	return text;
 }
 
 static bool is_known(const char *name, size_t len)
@@ -36,38 +34,24 @@ static bool is_known(const char *name, size_t len)
 /* Every "--word" of the file is an option. Dashes that belong to other commands' words are told by what is before them. */
 static void names_only_known_options(const char *path, const char *before)
 {
-	char *text = text_of(path);
+	char *text;
 
-	for (const char *p = strstr(text, "--"); p; p = strstr(p, "--")) {
+	load(path, &text);
+	for (const char *p = strstr(text, "--"), *next; p; p = strstr(next, "--")) {
 		size_t len = strspn(p + 2, "abcdefghijklmnopqrstuvwxyz-");
 		if (len && (p == text || strchr(before, p[-1])) && !is_known(p + 2, len))
 			fail_msg("%s: --%.*s is no option", path, (int)len, p + 2);
-		p += 2 + len;
-	}
-	free(text);
-}
-
-/* pattern: %s is the option's name. */
-__attribute__((format(printf, 2, 0))) static void names_every_option(const char *path, const char *pattern)
-{
-	char *text = text_of(path);
-
-	for (unsigned i = 0; i < cli_option_count; i++) {
-		char wanted[64];
-		if (!cli_options[i].name)
-			continue;
-		snprintf(wanted, sizeof(wanted), pattern, cli_options[i].name);
-		if (!strstr(text, wanted))
-			fail_msg("%s: says nothing of '%s'", path, wanted);
+		next = p + 2 + len;
 	}
 	free(text);
 }
 
 static void manual(void **state)
 {
-	char *text = text_of("docs/tinyvmm.1.scd");
+	char *text;
 
 	(void)state;
+	load("docs/tinyvmm.1.scd", &text);
 	/* At a line's beginning, after the letter where there is one: "*-c*, *--cpus* _N_". */
 	for (unsigned i = 0; i < cli_option_count; i++) {
 		const struct cli_option *option = &cli_options[i];
@@ -93,22 +77,34 @@ static void manual(void **state)
 
 static void bash_completion(void **state)
 {
+	char *text;
+
 	(void)state;
-	names_every_option("completion/tinyvmm.bash", "--%s");
+	load("completion/tinyvmm.bash", &text);
+	for (unsigned i = 0; i < cli_option_count; i++) {
+		char wanted[64];
+		if (!cli_options[i].name)
+			continue;
+		snprintf(wanted, sizeof(wanted), "--%s", cli_options[i].name);
+		if (!strstr(text, wanted))
+			fail_msg("completion/tinyvmm.bash says nothing of %s", wanted);
+	}
+	free(text);
 	names_only_known_options("completion/tinyvmm.bash", " \t\"");
 }
 
 static void zsh_completion(void **state)
 {
-	char *text = text_of("completion/_tinyvmm");
+	char *text;
 
 	(void)state;
+	load("completion/_tinyvmm", &text);
 	for (unsigned i = 0; i < cli_option_count; i++) {
 		const struct cli_option *option = &cli_options[i];
 		char alone[64], paired[64];
 		if (!option->name)
 			continue;
-		snprintf(alone, sizeof(alone), "'--%s%s", option->name, option->value ? "=" : "[");
+		snprintf(alone, sizeof(alone), "--%s%s[", option->name, option->value ? "=" : "");
 		snprintf(paired, sizeof(paired), "{-%c%s,--%s%s}", option->letter ? option->letter : '-', option->value ? "+" : "",
 			 option->name, option->value ? "=" : "");
 		if (!strstr(text, option->letter ? paired : alone))
@@ -118,10 +114,32 @@ static void zsh_completion(void **state)
 	names_only_known_options("completion/_tinyvmm", "',");
 }
 
-/* The README's and the CI guide's command lines use options that exist. */
+/* The options of each "tinyvmm --..." or "tinyvmm -k ..." of a text, up to the line's end or the guest's command. */
+static void examples_use_known_options(const char *path)
+{
+	char *text, *rest;
+	unsigned examples = 0;
+
+	load(path, &text);
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *word, *words = strstr(line, "tinyvmm -");
+		for (examples += words != NULL; words && (word = strsep(&words, " `'\"")) && strcmp(word, "--");) {
+			size_t len = strcspn(word, "=)");
+			if (!strncmp(word, "--", 2) && !is_known(word + 2, len - 2))
+				fail_msg("%s: %.*s is no option", path, (int)len, word);
+		}
+	}
+	free(text);
+	assert_true(examples > 0);
+}
+
 static void guides(void **state)
 {
+	static const char *const paths[] = { "README.md", "docs/ci.md", "docs/ci-example.yml", "docs/tinyvmm.1.scd" };
+
 	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		examples_use_known_options(paths[i]);
 	names_only_known_options("README.md", "`");
 	names_only_known_options("docs/ci.md", "`");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* devices/virtio/virtqueue.c: what a driver that keeps the rules sees. What one that breaks them can't do is in test_virtqueue_hostile.c. */
+/* devices/virtio/virtqueue.c: what a driver that keeps the rules sees. One that breaks them is in test_virtqueue_hostile.c. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,12 @@ static int set_up(uint64_t features)
 {
 	fake_driver_init(&drv);
 	dev = (struct virtio_dev){
-		.name = "test", .queue_count = 1, .queue_size_max = { SIZE }, .ops = &no_ops, .loop = drv.loop, .mem = &drv.mem,
+		.name = "test",
+		.queue_count = 1,
+		.queue_size_max = { SIZE },
+		.ops = &no_ops,
+		.loop = drv.loop,
+		.mem = &drv.mem,
 	};
 	vq = &dev.queue[0];
 	return fake_driver_attach(&drv, &dev, features) ? 0 : -1;
@@ -357,7 +362,11 @@ static void only_rings_in_ram_start(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct virtqueue q = {
-			.size = cases[i].size, .ready = true, .desc_gpa = cases[i].desc, .avail_gpa = cases[i].avail, .used_gpa = cases[i].used,
+			.size = cases[i].size,
+			.ready = true,
+			.desc_gpa = cases[i].desc,
+			.avail_gpa = cases[i].avail,
+			.used_gpa = cases[i].used,
 		};
 		assert_int_equal(virtqueue_start(&q, &drv.mem, 0), cases[i].err);
 		assert_true(!cases[i].err || virtqueue_empty(&q));

@@ -44,7 +44,12 @@ static void start(uint64_t features)
 {
 	fake_driver_init(&drv);
 	dev = (struct virtio_dev){
-		.name = "test", .queue_count = 1, .queue_size_max = { SIZE }, .ops = &no_ops, .loop = drv.loop, .mem = &drv.mem,
+		.name = "test",
+		.queue_count = 1,
+		.queue_size_max = { SIZE },
+		.ops = &no_ops,
+		.loop = drv.loop,
+		.mem = &drv.mem,
 	};
 	vq = &dev.queue[0];
 	assert_true(fake_driver_attach(&drv, &dev, features));

@@ -46,7 +46,13 @@ static void device_write(void *arg, uint64_t offset, const void *data, unsigned 
 static int add(struct bus *bus, uint64_t base, uint64_t size_bytes, struct device *dev)
 {
 	struct bus_range range = {
-		.name = "device", .base = base, .size_bytes = size_bytes, .dev = dev, .read = device_read, .write = device_write, .lock = dev->lock,
+		.name = "device",
+		.base = base,
+		.size_bytes = size_bytes,
+		.dev = dev,
+		.read = device_read,
+		.write = device_write,
+		.lock = dev->lock,
 	};
 
 	return bus_add(bus, &range);
@@ -90,9 +96,20 @@ static void nobody_answers_with_all_ones(void **state)
 	static const struct {
 		uint64_t addr;
 		unsigned len;
-	} bad[] = { { 0xfff, 1 }, { 0x1010, 1 }, { 0, 8 }, { UINT64_MAX, 1 }, { 0xffe, 4 }, { 0x100e, 4 }, { 0x100f, 2 }, { 0x1009, 8 },
+	} bad[] = { { 0xfff, 1 },
+		    { 0x1010, 1 },
+		    { 0, 8 },
+		    { UINT64_MAX, 1 },
+		    { 0xffe, 4 },
+		    { 0x100e, 4 },
+		    { 0x100f, 2 },
+		    { 0x1009, 8 },
 		    /* widths that no device knows */
-		    { 0x1000, 0 }, { 0x1000, 3 }, { 0x1000, 5 }, { 0x1000, 7 }, { 0x1000, 16 } };
+		    { 0x1000, 0 },
+		    { 0x1000, 3 },
+		    { 0x1000, 5 },
+		    { 0x1000, 7 },
+		    { 0x1000, 16 } };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		uint8_t data[16] = { 0 };
 		assert_false(bus_read(&bus, bad[i].addr, data, bad[i].len));
@@ -168,8 +185,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_access_finds_its_device), cmocka_unit_test(nobody_answers_with_all_ones),
-		cmocka_unit_test(an_empty_bus_answers_too),	cmocka_unit_test(overlaps_are_refused),
-		cmocka_unit_test(a_full_bus_says_so),		cmocka_unit_test(the_lock_is_held_around_handlers),
+		cmocka_unit_test(an_empty_bus_answers_too),     cmocka_unit_test(overlaps_are_refused),
+		cmocka_unit_test(a_full_bus_says_so),           cmocka_unit_test(the_lock_is_held_around_handlers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -536,7 +536,11 @@ static void modification_by_another_thread_holds_at_once(void **state)
 
 	(void)state;
 	toggled.watch = (struct loop_watch){
-		.fd = event_fd(1), .events = EPOLLIN, .ready = toggled_ready, .arg = &toggled, .lock = &toggled.lock,
+		.fd = event_fd(1),
+		.events = EPOLLIN,
+		.ready = toggled_ready,
+		.arg = &toggled,
+		.lock = &toggled.lock,
 	};
 	assert_int_equal(loop_add(loop, &toggled.watch), 0);
 	assert_int_equal(pthread_create(&thread, NULL, toggle, &toggled), 0);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The command line, all of it: the input's lines are argv. */
+#include <fcntl.h>
+#include <sanitizer/common_interface_defs.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/cli.h"
+
+#define ARGS_MAX 64
+
+static int null_fd, error_fd;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is said of a million bad command lines goes nowhere; what the sanitizers find does not. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	error_fd = dup(STDERR_FILENO);
+	dup2(null_fd, STDOUT_FILENO);
+	__sanitizer_set_report_fd((void *)(intptr_t)error_fd);
+	return 0;
+}
+
+/* What everybody behind the parser takes for granted. */
+static void check_promises(const struct config *config)
+{
+	if (!config->kernel_path || !config->name || !*config->name || config->cpus < 1 || config->cpus > CONFIG_CPUS_MAX ||
+	    config->memory_bytes < CONFIG_MEMORY_MIN_BYTES || config->memory_bytes % CONFIG_MEMORY_STEP_BYTES)
+		abort();
+	if (config->disk_count > CONFIG_DISKS_MAX || config->net_count > CONFIG_NETS_MAX || (config->command && !*config->command))
+		abort();
+	for (unsigned i = 0; i < config->disk_count; i++) {
+		if (!*config->disk[i].block.path || (config->disk[i].serial && strlen(config->disk[i].serial) > 20))
+			abort();
+	}
+	for (unsigned i = 0; i < config->net_count; i++) {
+		if (config->net[i].mac[0] & 1 || (config->net[i].gateway && !config->net[i].address))
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+	char *argv[ARGS_MAX + 1] = { (char *)"tinyvmm" };
+	struct config config;
+	int argc = 1;
+
+	memcpy(text, data, size);
+	text[size] = '\0';
+	for (char *rest = text; rest && argc < ARGS_MAX;)
+		argv[argc++] = strsep(&rest, "\n");
+	dup2(null_fd, STDERR_FILENO);
+	enum cli_result result = cli_parse(&config, argc, argv);
+	dup2(error_fd, STDERR_FILENO);
+	if (result == CLI_RUN)
+		check_promises(&config);
+	config_release(&config);
+	free(text);
+	return 0;
+}

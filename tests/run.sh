@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh [PART...]: the tests of `make check`; PARTs are static, unit, fuzz, scripts, nested (default: all).
+#
+# Builds what each part needs. Every test is one result line; at the end failures are repeated, skips explained, and the last line is
+# "N passed, N failed, N skipped". Logs stay in build/check/. FUZZ_SECONDS (20) is the time of each fuzz target.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+arch=$(uname -m)
+build=build/$arch
+logs=build/check
+results=$logs/results
+mkdir -p "$logs"
+: >"$results"
+jobs=$(nproc)
+started=$SECONDS
+
+# Result lines come in here; everything comes out again.
+record() {
+	local line
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+		case $line in
+		'ok '* | 'not ok '* | 'skip '*) printf '%s\n' "$line" >>"$results" ;;
+		esac
+	done
+}
+result() { echo "$*" | record; }
+part() { echo "== $* ($((SECONDS - started)) s)"; }
+
+# build NAME MAKE-ARGUMENT...: a build is a test as well: it works, and without warnings.
+build() {
+	local name=$1 log=$logs/build-${1// /-}.log
+	shift
+	if ! make --no-print-directory -k -j"$jobs" "$@" >"$log" 2>&1; then
+		result "not ok build: $name"
+		grep -aE 'error:|undefined reference|\*\*\*' "$log" | head -n 20
+		return 1
+	elif grep -aq 'warning:' "$log"; then
+		result "not ok build: $name: has warnings"
+		grep -a 'warning:' "$log" | head -n 20
+	else
+		result "ok build: $name"
+	fi
+}
+
+# --- parts ---------------------------------------------------------------------------------------------------------------------------
+
+static_checks() {
+	part "static checks"
+	build "gcc" tinyvmm "$build/scripts/nameserver"
+	build "clang" CC=clang tinyvmm
+	local scripts
+	mapfile -t scripts < <(git ls-files '*.sh' .ci/run scripts/nested scripts/rootfs/etc/init.d 2>/dev/null || find scripts tests bench -name '*.sh')
+	if ! command -v shellcheck >/dev/null; then
+		result "skip shellcheck: not installed"
+	elif shellcheck -x "${scripts[@]}" >"$logs/shellcheck.log"; then
+		result "ok shellcheck"
+	else
+		result "not ok shellcheck"
+		cat "$logs/shellcheck.log"
+	fi
+	[ ! -x tests/layers.sh ] || bash tests/run-script.sh 60 tests/layers.sh | record
+}
+
+# The sanitizers want their places in memory, which some kernels' address randomisation takes.
+fixed_addresses=()
+! setarch -R true 2>/dev/null || fixed_addresses=(setarch -R)
+
+# One cmocka program: each of its tests is a result. A skipped one says why in the line before ("skip: REASON").
+unit_program() {
+	local kind=$1 name=$2 program=$3 log=$4 status=0
+	timeout -k 5 300 "${fixed_addresses[@]}" "$program" >"$log" 2>&1 </dev/null || status=$?
+	awk -v kind="$kind" -v name="$name" '
+		/^\[       OK \]/ { print "ok unit " kind " " name ": " $NF }
+		/^\[  FAILED  \]/ && !/test\(s\)/ && !failed[$NF]++ { print "not ok unit " kind " " name ": " $NF }
+		/^\[  SKIPPED \]/ && !/test\(s\)/ && !skipped[$NF]++ {
+			sub(/^skip: /, "", before)
+			print "skip unit " kind " " name ": " $NF ": " before
+		}
+		{ before = $0 }' "$log" >"$log.results"
+	if [ "$status" != 0 ] && ! grep -q '^not ok' "$log.results"; then
+		echo "not ok unit $kind $name: status $status" >>"$log.results"
+	elif ! [ -s "$log.results" ]; then
+		echo "not ok unit $kind $name: ran no test" >>"$log.results"
+	fi
+}
+
+unit_report() {
+	local kind=$1 name=$2 log=$3
+	cat "$log.results" >>"$results"
+	echo "$kind $name: $(grep -c '^ok' "$log.results") passed"
+	if grep '^not ok' "$log.results"; then
+		tail -n 100 "$log" | sed 's/^/#  /'
+	fi
+}
+
+unit_log() {
+	local name=${2#*/tests/unit/}
+	echo "$logs/unit-$1-${name//\//-}.log"
+}
+
+unit_tests() {
+	local kind san names name
+	for kind in plain address,undefined thread; do
+		san=$kind
+		[ "$kind" != plain ] || san=''
+		part "unit tests, $kind"
+		rm -f "$logs/unit-$kind"-*
+		build "unit tests, $kind" SAN="$san" unit-tests
+		mapfile -t names < <(make --no-print-directory -s SAN="$san" list-unit-tests)
+		for name in "${names[@]}"; do
+			while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+			[ ! -x "$name" ] || unit_program "$kind" "${name#*/tests/unit/}" "$name" "$(unit_log "$kind" "$name")" &
+		done
+		wait
+		for name in "${names[@]}"; do
+			[ ! -x "$name" ] || unit_report "$kind" "${name#*/tests/unit/}" "$(unit_log "$kind" "$name")"
+		done
+	done
+}
+
+fuzz_smoke() {
+	part "fuzz targets, ${FUZZ_SECONDS:-20} s each"
+	build "fuzz targets" CC=clang SAN=fuzzer-no-link,address,undefined fuzz-targets || return
+	"${fixed_addresses[@]}" tests/fuzz/run.sh "$build-clang-fuzzer-no-link-address-undefined/tests/fuzz" "${FUZZ_SECONDS:-20}" 2>&1 | record
+}
+
+# Scripts that run on this machine, also on a /dev/kvm that only emulates
+host_scripts() {
+	part "test scripts"
+	build "program" tinyvmm guest-bare "$build/tests/unit/arch/x86_64/test_acpi"
+	local script argument
+	for script in tests/*/test_*.sh; do
+		case $script in
+		tests/nested/*) continue ;;
+		tests/acpi/*) argument=$build ;;
+		*) argument=$build/tinyvmm ;;
+		esac
+		[ ! -e "$script" ] || TINYVMM=$PWD/$build/tinyvmm BUILD=$PWD/$build bash tests/run-script.sh 300 "$script" "$argument" 2>&1 | record
+	done
+}
+
+# Stock kernels. Two emulated machines side by side share the scripts; on hardware they run right here.
+nested_tests() {
+	part "stock kernels"
+	build "program, name server" tinyvmm "$build/scripts/nameserver" || return
+	if ! tests/nested/prepare.sh >"$logs/prepare.log" 2>&1; then
+		result "not ok nested: no kernel or root image"
+		tail -n 20 "$logs/prepare.log"
+		return
+	fi
+	local scripts half
+	mapfile -t scripts < <(cd tests/nested && ls test_*.sh)
+	if hardware_kvm; then
+		tests/nested/run.sh "${scripts[@]}" 2>&1 | record
+		return
+	fi
+	echo "no hardware virtualization here ($(why_no_hardware_kvm)): inside emulated hardware"
+	half=$(((${#scripts[@]} + 1) / 2))
+	tests/nested/run.sh "${scripts[@]:0:half}" >"$logs/nested-1.log" 2>&1 &
+	tests/nested/run.sh "${scripts[@]:half}" 2>&1 | record
+	wait
+	record <"$logs/nested-1.log"
+}
+
+summary() {
+	local passed failed skipped
+	passed=$(grep -c '^ok ' "$results")
+	failed=$(grep -c '^not ok ' "$results")
+	skipped=$(grep -c '^skip ' "$results")
+	part "done"
+	grep '^skip ' "$results"
+	grep '^not ok ' "$results"
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
+
+[ $# -gt 0 ] || set -- static unit fuzz scripts nested
+for name; do
+	case $name in
+	static) static_checks ;;
+	unit) unit_tests ;;
+	fuzz) fuzz_smoke ;;
+	scripts) host_scripts ;;
+	nested) nested_tests ;;
+	*) die "no such part: $name (static, unit, fuzz, scripts, nested)" ;;
+	esac
+done
+summary
