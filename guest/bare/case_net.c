@@ -249,7 +249,7 @@ void case_net(const struct machine *m)
 	check(net_works(&net), "the gateway answers ARP");
 	unsigned before = arch_line_count(net.line);
 	check(exchange_ping(&net, 1) && exchange_ping(&net, 2), "the gateway answers echo requests");
-	check(arch_line_count(net.line) != before, "frames that come in interrupt");
+	check(wait_until(arch_line_count(net.line) != before), "frames that come in interrupt");
 	check(exchange_udp(&net, (unsigned)parameter(m, "port")), "a datagram goes to the host and comes back");
 	bool good = true;
 	for (unsigned i = 3; i < 3 * RING_ENTRIES && good; i++)
