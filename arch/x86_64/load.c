@@ -7,7 +7,6 @@
  * "64-bit Boot Protocol"; x86/zero-page.rst).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,12 +30,18 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 
 static int load_segment(struct vm *vm, const struct image_segment *s, int fd)
 {
-	if (s->gpa < MAP_HIGH_RAM || !mem_at(&vm->mem, s->gpa, s->mem_bytes)) {
+	void *to = mem_at(&vm->mem, s->gpa, s->mem_bytes);
+
+	if (s->gpa < MAP_HIGH_RAM) {
+		log_error("the kernel wants to be at 0x%llx, but the first MiB is for tables: this is no kernel for a PC", (unsigned long long)s->gpa);
+		return -ENOEXEC;
+	}
+	if (!to) {
 		log_error("the kernel wants %llu MiB of memory at 0x%llx, which this machine does not have: give it more with --memory",
 			  (unsigned long long)(s->mem_bytes >> 20), (unsigned long long)s->gpa);
 		return -ENOMEM;
 	}
-	int err = mem_put_file(&vm->mem, s->gpa, s->file_bytes, fd, s->file_offset);
+	int err = pread_full(fd, to, s->file_bytes, s->file_offset);
 	if (err)
 		log_error("the kernel can't be read: %s", strerror(-err));
 	return err;
@@ -102,13 +107,13 @@ static int load_initrd(struct vm *vm, struct arch_boot *boot)
 	if (top > 0x7ffff000)
 		top = 0x7ffff000;
 	uint64_t kernel_end = boot->kernel_gpa + boot->kernel_bytes;
-	if (room > top || top - room < kernel_end) {
+	if (boot->initrd_bytes > top || room > top || top - room < kernel_end) {
 		log_error("the initramfs (%llu MiB) does not fit beside the kernel: give the machine more with --memory",
 			  (unsigned long long)(boot->initrd_bytes >> 20));
 		return -ENOMEM;
 	}
 	boot->initrd_gpa = (top - room) & ~(PAGE_BYTES - 1);
-	int err = mem_put_file(&vm->mem, boot->initrd_gpa, boot->initrd_bytes, boot->initrd_fd, 0);
+	int err = pread_full(boot->initrd_fd, mem_at(&vm->mem, boot->initrd_gpa, room), boot->initrd_bytes, 0);
 	if (err)
 		log_error("the initramfs can't be read: %s", strerror(-err));
 	return err;
@@ -117,14 +122,14 @@ static int load_initrd(struct vm *vm, struct arch_boot *boot)
 static int load_cmdline(struct vm *vm, const struct arch_boot *boot)
 {
 	size_t bytes = strlen(boot->cmdline) + 1;
-	size_t limit = MAP_CMDLINE_BYTES;
+	size_t limit = 2048; /* COMMAND_LINE_SIZE of every x86 kernel since 2.6.24 */
 	struct setup_header header;
 
-	/* The header tells how much the kernel takes; without one, COMMAND_LINE_SIZE of every x86 kernel since 2.6.24. */
+	/* The header tells how much the kernel takes, the last NUL apart. */
 	if (zero_page_read_header(&header, boot->image->setup, boot->image->setup_bytes) && header.cmdline_size)
-		limit = header.cmdline_size + 1 < limit ? header.cmdline_size + 1 : limit;
-	else
-		limit = 2048;
+		limit = (size_t)header.cmdline_size + 1;
+	if (limit > MAP_CMDLINE_BYTES)
+		limit = MAP_CMDLINE_BYTES;
 	if (bytes > limit) {
 		log_error("the kernel's command line has %zu bytes, and this kernel takes %zu: shorten --append", bytes - 1, limit - 1);
 		return -E2BIG;
@@ -253,19 +258,18 @@ static int write_gdt(struct vm *vm, bool long_mode)
 	return mem_write(&vm->mem, MAP_GDT, gdt, sizeof(gdt));
 }
 
-int arch_load(struct vm *vm, struct arch_boot *boot)
+int arch_load_kernel(struct vm *vm, struct arch_boot *boot)
+{
+	boot->kernel_bytes = 0;
+	return boot->image->format == IMAGE_BZIMAGE ? load_bzimage(vm, boot) : load_elf(vm, boot);
+}
+
+int arch_load_rest(struct vm *vm, struct arch_boot *boot)
 {
 	struct ram_map map;
-	int err;
+	int err = load_initrd(vm, boot);
 
 	boot->boot_info = MAP_BOOT_INFO;
-	boot->kernel_bytes = 0;
-	if (boot->image->format == IMAGE_BZIMAGE)
-		err = load_bzimage(vm, boot);
-	else
-		err = load_elf(vm, boot);
-	if (!err)
-		err = load_initrd(vm, boot);
 	if (!err)
 		err = load_cmdline(vm, boot);
 	if (err)
