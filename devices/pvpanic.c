@@ -16,14 +16,16 @@ void pvpanic_read(void *pvpanic, uint64_t offset, void *data, unsigned len)
 
 void pvpanic_write(void *dev, uint64_t offset, const void *data, unsigned len)
 {
-	const struct pvpanic *pvpanic = dev;
+	struct pvpanic *pvpanic = dev;
 	uint8_t value = *(const uint8_t *)data;
 
 	(void)offset;
 	(void)len;
 	/* With a crash kernel loaded the guest goes on, to write its dump. */
-	if (value & PVPANIC_CRASH_LOADED)
-		log_warn("the guest's kernel panicked and starts its crash kernel");
-	else if (value & PVPANIC_PANICKED)
+	if (value & PVPANIC_CRASH_LOADED) {
+		if (!atomic_exchange(&pvpanic->crash_logged, true))
+			log_warn("the guest's kernel panicked and starts its crash kernel");
+	} else if (value & PVPANIC_PANICKED) {
 		pvpanic->panicked(pvpanic->arg);
+	}
 }

@@ -3,6 +3,7 @@
 #ifndef DEVICES_PVPANIC_H
 #define DEVICES_PVPANIC_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define PVPANIC_BYTES 1
@@ -13,6 +14,7 @@
 struct pvpanic {
 	void (*panicked)(void *arg);
 	void *arg;
+	atomic_bool crash_logged;
 };
 
 /* For struct bus_range, with `dev` the struct pvpanic; no lock needed. */

@@ -31,12 +31,14 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 
 static int load_segment(struct vm *vm, const struct image_segment *s, int fd)
 {
-	if (s->gpa < MAP_HIGH_RAM || !mem_at(&vm->mem, s->gpa, s->mem_bytes)) {
+	void *to = s->gpa >= MAP_HIGH_RAM ? mem_at(&vm->mem, s->gpa, s->mem_bytes) : NULL;
+
+	if (!to) {
 		log_error("the kernel wants %llu MiB of memory at 0x%llx, which this machine does not have: give it more with --memory",
 			  (unsigned long long)(s->mem_bytes >> 20), (unsigned long long)s->gpa);
 		return -ENOMEM;
 	}
-	int err = mem_put_file(&vm->mem, s->gpa, s->file_bytes, fd, s->file_offset);
+	int err = pread_full(fd, to, s->file_bytes, s->file_offset);
 	if (err)
 		log_error("the kernel can't be read: %s", strerror(-err));
 	return err;
@@ -108,7 +110,7 @@ static int load_initrd(struct vm *vm, struct arch_boot *boot)
 		return -ENOMEM;
 	}
 	boot->initrd_gpa = (top - room) & ~(PAGE_BYTES - 1);
-	int err = mem_put_file(&vm->mem, boot->initrd_gpa, boot->initrd_bytes, boot->initrd_fd, 0);
+	int err = pread_full(boot->initrd_fd, mem_at(&vm->mem, boot->initrd_gpa, room), boot->initrd_bytes, 0);
 	if (err)
 		log_error("the initramfs can't be read: %s", strerror(-err));
 	return err;
@@ -253,19 +255,18 @@ static int write_gdt(struct vm *vm, bool long_mode)
 	return mem_write(&vm->mem, MAP_GDT, gdt, sizeof(gdt));
 }
 
-int arch_load(struct vm *vm, struct arch_boot *boot)
+int arch_load_kernel(struct vm *vm, struct arch_boot *boot)
+{
+	boot->kernel_bytes = 0;
+	return boot->image->format == IMAGE_BZIMAGE ? load_bzimage(vm, boot) : load_elf(vm, boot);
+}
+
+int arch_load_rest(struct vm *vm, struct arch_boot *boot)
 {
 	struct ram_map map;
-	int err;
+	int err = load_initrd(vm, boot);
 
 	boot->boot_info = MAP_BOOT_INFO;
-	boot->kernel_bytes = 0;
-	if (boot->image->format == IMAGE_BZIMAGE)
-		err = load_bzimage(vm, boot);
-	else
-		err = load_elf(vm, boot);
-	if (!err)
-		err = load_initrd(vm, boot);
 	if (!err)
 		err = load_cmdline(vm, boot);
 	if (err)

@@ -24,6 +24,7 @@
 #define CMDLINE_SIZE 0x238
 #define PREF_ADDRESS 0x258
 #define INIT_SIZE 0x260
+#define HEADER_READ_END 0x264 /* behind the last field that is read here; protocol 2.10 has it */
 #define HEADER_END_MAX 0x290
 #define E820_TABLE 0x2d0
 #define E820_ENTRY_BYTES 20
@@ -43,7 +44,7 @@ static uint64_t get(const uint8_t *page, size_t offset, size_t bytes)
 
 static bool has_header(const uint8_t *setup, uint32_t setup_bytes)
 {
-	return setup_bytes >= HEADER_END_MAX && !memcmp(setup + HEADER_MAGIC, "HdrS", 4) && get(setup, PROTOCOL, 2) >= 0x20a;
+	return setup_bytes >= HEADER_READ_END && !memcmp(setup + HEADER_MAGIC, "HdrS", 4) && get(setup, PROTOCOL, 2) >= 0x20a;
 }
 
 bool zero_page_read_header(struct setup_header *header, const uint8_t *setup, uint32_t setup_bytes)
@@ -64,6 +65,8 @@ void zero_page_init(uint8_t page[ZERO_PAGE_BYTES], const uint8_t *setup, uint32_
 		size_t end = HEADER_MAGIC + (size_t)setup[JUMP_OFFSET];
 		if (end > HEADER_END_MAX)
 			end = HEADER_END_MAX;
+		if (end > setup_bytes)
+			end = setup_bytes;
 		memcpy(page + SETUP_HEADER, setup + SETUP_HEADER, end - SETUP_HEADER);
 	} else {
 		put(page, BOOT_FLAG, 0xaa55, 2);
@@ -78,12 +81,10 @@ void zero_page_init(uint8_t page[ZERO_PAGE_BYTES], const uint8_t *setup, uint32_
 	put(page, ACPI_RSDP_ADDR, boot->rsdp_gpa, 8);
 	put(page, CMD_LINE_PTR, boot->cmdline_gpa, 4);
 	put(page, EXT_CMD_LINE_PTR, boot->cmdline_gpa >> 32, 4);
-	if (boot->initrd_bytes) {
-		put(page, RAMDISK_IMAGE, boot->initrd_gpa, 4);
-		put(page, EXT_RAMDISK_IMAGE, boot->initrd_gpa >> 32, 4);
-		put(page, RAMDISK_SIZE, boot->initrd_bytes, 4);
-		put(page, EXT_RAMDISK_SIZE, boot->initrd_bytes >> 32, 4);
-	}
+	put(page, RAMDISK_IMAGE, boot->initrd_gpa, 4);
+	put(page, EXT_RAMDISK_IMAGE, boot->initrd_gpa >> 32, 4);
+	put(page, RAMDISK_SIZE, boot->initrd_bytes, 4);
+	put(page, EXT_RAMDISK_SIZE, boot->initrd_bytes >> 32, 4);
 }
 
 void zero_page_add_e820(uint8_t page[ZERO_PAGE_BYTES], uint64_t gpa, uint64_t bytes, uint32_t type)

@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/fakes/capture.h"
 #include "vmm/cli.h"
 
 #define CLI_RUN_ARGS_MAX 64
@@ -21,26 +21,6 @@ struct cli_run {
 	int argc;
 	char err[16384], out[16384];
 };
-
-/* From here on, what is written to `fd` goes to a memory file; *saved is what it was. */
-static inline int capture_begin(int fd, int *saved)
-{
-	int memory = memfd_create("captured", MFD_CLOEXEC);
-
-	*saved = dup(fd);
-	assert_true(memory >= 0 && *saved >= 0);
-	assert_int_equal(dup2(memory, fd), fd);
-	return memory;
-}
-
-static inline void capture_end(int fd, int saved, int memory, char *text, size_t size)
-{
-	dup2(saved, fd);
-	close(saved);
-	ssize_t n = pread(memory, text, size - 1, 0);
-	text[n > 0 ? n : 0] = '\0';
-	close(memory);
-}
 
 /* `line` is split at blanks. cli_run_end() frees what the parse allocated. */
 static inline void cli_run(struct cli_run *run, const char *line)

@@ -6,10 +6,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "vmm/util/io.h"
 
 /* Huge pages on the host need host and guest addresses that agree modulo this. */
 #define HUGE_PAGE_BYTES (2ull << 20)
@@ -91,43 +87,6 @@ int mem_write(const struct mem *mem, gpa_t gpa, const void *src, size_t len)
 		return -EFAULT;
 	memcpy(dst, src, len);
 	return 0;
-}
-
-static int map_pages(uint8_t *host, uint64_t bytes, int fd, uint64_t offset)
-{
-	struct stat st;
-
-	/* Pages beyond the end would fault, fatally, when the guest first touches them. */
-	if (fstat(fd, &st))
-		return -errno;
-	if (offset > (uint64_t)st.st_size || bytes > (uint64_t)st.st_size - offset)
-		return -ENODATA;
-	if (mmap(host, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)offset) == MAP_FAILED)
-		return -errno;
-	madvise(host, bytes, MADV_DONTDUMP);
-	return 0;
-}
-
-int mem_put_file(const struct mem *mem, gpa_t gpa, uint64_t len, int fd, uint64_t offset)
-{
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint8_t *host = mem_at(mem, gpa, len);
-	uint64_t head = -gpa & (page - 1); /* bytes before the first whole page */
-	int err = 0;
-
-	if (!host)
-		return len ? -EFAULT : 0;
-	if ((gpa ^ offset) & (page - 1) || head >= len || !((len - head) & ~(page - 1)))
-		return pread_full(fd, host, len, offset);
-	uint64_t whole = (len - head) & ~(page - 1);
-	uint64_t tail = head + whole;
-	if (head)
-		err = pread_full(fd, host, head, offset);
-	if (!err)
-		err = map_pages(host + head, whole, fd, offset + head);
-	if (!err && tail < len)
-		err = pread_full(fd, host + tail, len - tail, offset + tail);
-	return err;
 }
 
 uint64_t mem_size(const struct mem *mem)

@@ -47,13 +47,6 @@ void *mem_at(const struct mem *mem, gpa_t gpa, uint64_t len);
 int mem_read(const struct mem *mem, gpa_t gpa, void *dst, size_t len);
 int mem_write(const struct mem *mem, gpa_t gpa, const void *src, size_t len);
 
-/*
- * Puts `len` bytes of a file, from `offset` on, at `gpa`. Where pages of the file and of the guest coincide the file is mapped, privately: nothing is copied
- * before the guest writes, and machines that run the same file share it. The rest is copied. The file must not shrink while the machine lives.
- * -EFAULT unless all of it is RAM; -ENODATA when the file ends early.
- */
-int mem_put_file(const struct mem *mem, gpa_t gpa, uint64_t len, int fd, uint64_t offset);
-
 uint64_t mem_size(const struct mem *mem);
 
 #endif
