@@ -4,7 +4,7 @@
  *
  * arch/x86_64 and arch/aarch64 each implement all of it, under the same file names: map.c (addresses), vm.c (before and after the vCPUs),
  * vcpu.c (registers, exits), load.c (kernel and tables into memory). All return 0 or a negative errno, and log what they fail at. Main thread
- * only, but for arch_vcpu_exit().
+ * only, but for arch_vcpu_exit() and arch_load_kernel().
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H
@@ -46,7 +46,7 @@ struct arch_boot {
 	const struct dev_list *devices;
 	unsigned cpus;
 
-	/* Filled in by arch_load() for arch_vcpu_boot() and for --dry-run. */
+	/* Filled in by the two loaders, for arch_vcpu_boot(). */
 	bool pvh;	  /* x86: 32-bit PVH entry, else the 64-bit one */
 	gpa_t entry;	  /* first instruction */
 	gpa_t boot_info;  /* zero page, PVH start info or device tree */
@@ -54,7 +54,10 @@ struct arch_boot {
 	gpa_t kernel_gpa;
 	uint64_t kernel_bytes;
 };
-int arch_load(struct vm *vm, struct arch_boot *boot);
+/* The kernel's own bytes: the long part of loading. It needs nothing but guest memory, so it may run on a thread of its own beside the building of devices. */
+int arch_load_kernel(struct vm *vm, struct arch_boot *boot);
+/* After it: initramfs, command line, boot information, tables. */
+int arch_load_rest(struct vm *vm, struct arch_boot *boot);
 
 /* The registers with which a vCPU starts; also what a reset goes back to. Frees nothing; arch_vcpu_release() does. */
 int arch_vcpu_boot(struct vcpu *vcpu, const struct arch_boot *boot);

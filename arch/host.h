@@ -20,6 +20,12 @@ struct arch_host {
 /* `cpuinfo` is the text of /proc/cpuinfo. */
 void arch_host_probe(struct arch_host *host, const char *cpuinfo);
 
+/*
+ * The same as `accelerated`, asked of the processor itself: for each start of a machine, where /proc/cpuinfo would cost milliseconds. True where it
+ * can't be told.
+ */
+bool arch_host_accelerates(void);
+
 /* A KVM capability that the program uses. */
 struct host_capability {
 	unsigned number;

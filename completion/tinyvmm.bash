@@ -70,7 +70,7 @@ _tinyvmm() {
 		return
 	fi
 	_tinyvmm_words "--kernel --disk --root --init --append --initrd --modules --env --cpus --memory --net --rng --console --name
-		--timeout --no-reboot --console-log --sandbox --unpack --no-cache --log-level --dry-run --help --version --"
+		--timeout --no-reboot --console-log --sandbox --unpack --no-cache --allow-emulation --log-level --dry-run --help --version --"
 }
 
 complete -F _tinyvmm tinyvmm

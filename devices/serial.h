@@ -53,7 +53,7 @@ void serial_reset(struct serial *serial);
 void serial_break(struct serial *serial);
 /* Bytes from the host itself. Takes the lock. Returns how many found room. */
 size_t serial_inject(struct serial *serial, const void *data, size_t len);
-/* Writes out what is buffered, without waiting. Takes the lock. On the loop's thread, or after it. */
+/* Writes out what is buffered, without waiting. True when nothing is left. Takes the lock. On the loop's thread, or after it. */
 bool serial_flush(struct serial *serial);
 
 /* For struct bus_range, with `dev` the struct serial. */

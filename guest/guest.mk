@@ -14,3 +14,21 @@ $(BUILD)/guest/init: $(INIT_SOURCES) $(wildcard guest/*.h) guest/guest.mk
 
 # vmm/init_blob.c includes the binary by .incbin.
 $(BUILD)/vmm/init_blob.o: $(BUILD)/guest/init
+
+# The bare-metal test guest (guest/bare): boots instead of a kernel. One with a PVH note, one without, which is started at its 64-bit entry.
+BARE := $(BUILD)/guest/bare
+BARE_SOURCES := $(wildcard guest/bare/*.c guest/bare/$(ARCH)/*.c guest/bare/$(ARCH)/entry.S)
+BARE_FLAGS_x86_64 := -mgeneral-regs-only -mno-red-zone -fcf-protection=none
+BARE_CFLAGS := -std=gnu11 $(WARNINGS) -O2 -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -fno-builtin \
+	-fno-strict-aliasing $(BARE_FLAGS_$(ARCH))
+BARE_CPPFLAGS := -I. -DGUEST_BARE_INLINE_H='"guest/bare/$(ARCH)/inline.h"'
+BARE_LDFLAGS := -static -nostdlib -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=0x1000 \
+	-Wl,-T,guest/bare/$(ARCH)/bare.lds
+
+$(BARE) $(BARE)-linux: $(BARE_SOURCES) $(wildcard guest/bare/*.h guest/bare/$(ARCH)/*) guest/guest.mk
+	@mkdir -p $(@D)
+	$(Q)echo "  GUEST $@"; $(CC) $(BARE_CPPFLAGS) $(BARE_CFLAGS) $(BARE_LDFLAGS) -o $@ $(BARE_SOURCES) \
+		$(if $(filter $(BARE),$@),$(wildcard guest/bare/$(ARCH)/pvh_note.S))
+
+.PHONY: guest-bare
+guest-bare: $(BARE) $(BARE)-linux

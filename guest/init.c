@@ -18,13 +18,27 @@ void init_error_text(struct text *t, int err)
 		int number;
 		const char *text;
 	} names[] = {
-		{ EPERM, "operation not permitted" },	  { ENOENT, "no such file or directory" }, { EIO, "input/output error" },
-		{ ENXIO, "no such device or address" },	  { E2BIG, "argument list too long" },	   { ENOEXEC, "wrong format" },
-		{ ENOMEM, "out of memory" },		  { EACCES, "permission denied" },	   { EBUSY, "busy" },
-		{ EEXIST, "file exists" },		  { ENODEV, "no such device" },		   { ENOTDIR, "not a directory" },
-		{ EISDIR, "is a directory" },		  { EINVAL, "invalid argument" },	   { ENOSPC, "no space left" },
-		{ EROFS, "read-only file system" },	  { ELOOP, "too many symbolic links" },	   { ENOSYS, "not in this kernel" },
-		{ EUCLEAN, "structure needs cleaning" }, { ETIMEDOUT, "timed out" },		   { EBADMSG, "bad message" },
+		{ EPERM, "operation not permitted" },
+		{ ENOENT, "no such file or directory" },
+		{ EIO, "input/output error" },
+		{ ENXIO, "no such device or address" },
+		{ E2BIG, "argument list too long" },
+		{ ENOEXEC, "wrong format" },
+		{ ENOMEM, "out of memory" },
+		{ EACCES, "permission denied" },
+		{ EBUSY, "busy" },
+		{ EEXIST, "file exists" },
+		{ ENODEV, "no such device" },
+		{ ENOTDIR, "not a directory" },
+		{ EISDIR, "is a directory" },
+		{ EINVAL, "invalid argument" },
+		{ ENOSPC, "no space left" },
+		{ EROFS, "read-only file system" },
+		{ ELOOP, "too many symbolic links" },
+		{ ENOSYS, "not in this kernel" },
+		{ EUCLEAN, "structure needs cleaning" },
+		{ ETIMEDOUT, "timed out" },
+		{ EBADMSG, "bad message" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -114,6 +128,21 @@ void init_send(struct init *in, const char *line)
 			line += n;
 			len -= (size_t)n;
 		}
+	}
+}
+
+/* Until the host says CONTROL_TAKEN; anything that it says is that. A slow reader may take its time. */
+static void wait_until_taken(const struct init *in)
+{
+	struct pollfd fd = { .fd = in->control, .events = POLLIN };
+	char line[sizeof(CONTROL_TAKEN)];
+
+	while (in->control >= 0) {
+		long n = sys_poll(&fd, 1, -1);
+		if (n < 0 && n != -EINTR)
+			return;
+		if (n > 0 && (!(fd.revents & POLLIN) || sys_read(in->control, line, sizeof(line)) != -EAGAIN))
+			return;
 	}
 }
 
@@ -276,6 +305,7 @@ static _Noreturn void be_init_for_command(struct init *in)
 	text_add(&message, "\n");
 	init_send(in, message.buf);
 	root_leave(in);
+	wait_until_taken(in);
 	init_power_off();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * guest/init: the first program in a guest that boots with our own initramfs. It loads the modules the host chose, mounts the root, and becomes the
- * root's own init, or runs one command and tells the host how it ended (protocol.h).
+ * guest/init: the first program in a guest that boots with our own initramfs. It loads the modules the host chose, mounts the root, and
+ * becomes the root's own init, or runs one command and tells the host how it ended (protocol.h).
  *
  *   init.c          the order of things, and how it ends
  *   init_device.c   waiting for devices: ports, consoles, disks; the kernel's log
@@ -24,14 +24,14 @@ enum init_level { INIT_ERROR = 3, INIT_INFO = 6 };
 
 struct init {
 	struct init_config config;
-	char **argv, **envp;	      /* from the kernel */
-	char *cmdline;		      /* /proc/cmdline, never NULL */
-	int control;		      /* the control port, or -1 */
-	int uevents;		      /* netlink socket that wakes whoever waits for a device, or -1 */
-	int kmsg;		      /* or -1 */
-	char console[16];	      /* "hvc0": the virtio console that the kernel was told to use; empty: another or none */
-	bool console_done;	      /* nothing more to do once it is there */
-	char trouble[INIT_LINE_MAX];  /* the first thing that went wrong and may explain a later failure; empty: none */
+	char **argv, **envp;         /* from the kernel */
+	char *cmdline;               /* /proc/cmdline, never NULL */
+	int control;                 /* the control port, or -1 */
+	int uevents;                 /* netlink socket that wakes whoever waits for a device, or -1 */
+	int kmsg;                    /* or -1 */
+	char console[16];            /* "hvc0": the virtio console that the kernel was told to use; empty: another or none */
+	bool console_done;           /* nothing more to do once it is there */
+	char trouble[INIT_LINE_MAX]; /* the first thing that went wrong and may explain a later failure; empty: none */
 };
 
 /* init.c */
@@ -61,7 +61,7 @@ bool device_have_console(void);
 int device_open_port(struct init *in, const char *name, int flags, long timeout_ms);
 /* Opens /dev/NAME; waits for it (a virtual terminal exists before it can be opened). */
 int device_open(struct init *in, const char *path, int flags, long timeout_ms);
-/* Has the kernel's virtio console come up? Then, once, the log so far goes there if the host wants it all. Cheap; called after each module. */
+/* Once the kernel's virtio console has come up, the log so far goes there if the host wants it. Cheap: called after each module. */
 void device_check_console(struct init *in);
 /* Waits for that console, and makes /dev/console our standard streams. */
 void device_settle_console(struct init *in);

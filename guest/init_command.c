@@ -4,8 +4,8 @@
  * from three console ports.
  *
  * Pipes and not the ports themselves, since a port is no pipe to a program: it has one opener, no end of file for what comes after, and
- * no end for the host when the command closes it early. The relay is one loop over ppoll(2) with one buffer a stream: a stream is either filling its buffer
- * or emptying it, so it never waits for both ends and never spins on the hang-up of one that it does not use.
+ * no end for the host when the command closes it early. The relay is one loop over ppoll(2) with one buffer a stream: a stream is either
+ * filling its buffer or emptying it, so it never waits for both ends and never spins on the hang-up of one that it does not use.
  */
 #include "guest/init.h"
 
@@ -26,9 +26,9 @@
 enum { IN, OUT, ERR, STREAMS };
 
 struct stream {
-	int from, to;	   /* -1: that end is closed */
+	int from, to;      /* -1: that end is closed */
 	size_t start, end; /* bytes of buf not yet written */
-	bool last;	   /* the command is gone: `left` bytes, and no waiting for more */
+	bool last;         /* the command is gone: `left` bytes, and no waiting for more */
 	size_t left;
 	char buf[STREAM_BYTES];
 };
@@ -37,9 +37,9 @@ struct command {
 	struct init *in;
 	int pid, status;
 	bool ended;
-	int signals;	    /* signalfd of SIGCHLD */
-	int tty;	    /* or -1 */
-	int child_fd[3];    /* what becomes the command's standard streams; -1: the console, as we have it */
+	int signals;           /* signalfd of SIGCHLD */
+	int tty;               /* or -1 */
+	int child_fd[3];       /* what becomes the command's standard streams; -1: the console, as we have it */
 	struct stream *stream; /* STREAMS of them, or NULL */
 };
 
@@ -137,8 +137,8 @@ static void stream_read(struct stream *s)
 	long n = sys_read(s->from, s->buf, room);
 
 	/*
-	 * A port looks for data first and for its end then (drivers/char/virtio_console.c, port_fops_read): between the two the last bytes and
-	 * the end may both have come.
+	 * A port looks for data first and for its end then (drivers/char/virtio_console.c, port_fops_read): between the two the last bytes
+	 * and the end may both have come.
 	 */
 	if (!n)
 		n = sys_read(s->from, s->buf, room);

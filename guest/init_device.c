@@ -2,9 +2,9 @@
 /*
  * Waiting for devices.
  *
- * Drivers bind while their module loads, but what a console device offers (ports, their names, terminals) comes later, in messages from the host. So
- * everything here waits for kernel events (a netlink socket, lib/kobject_uevent.c), with a deadline, and looks again every 20 ms all the same:
- * not every change has an event (a port that becomes a terminal has none), and a kernel without networking has none at all.
+ * Drivers bind while their module loads, but what a console device offers (ports, their names, terminals) comes later, in messages from the
+ * host. So everything here waits for kernel events (a netlink socket, lib/kobject_uevent.c), with a deadline, and looks again every 20 ms
+ * all the same: not every change has an event (a port that becomes a terminal has none), and a kernel without networking has none at all.
  */
 #include "guest/init.h"
 
@@ -116,7 +116,8 @@ static bool is_console_device(const char *name, void *arg)
 	char id[16];
 
 	(void)arg;
-	return entry_line("/sys/bus/virtio/devices/", name, "/device", id, sizeof(id)) && text_equal(id, "0x0003"); /* virtio 1.2, 5: 3 is console */
+	return entry_line("/sys/bus/virtio/devices/", name, "/device", id, sizeof(id)) &&
+	       text_equal(id, "0x0003"); /* virtio 1.2, 5: 3 is console */
 }
 
 bool device_have_console(void)
@@ -182,8 +183,8 @@ int device_open(struct init *in, const char *path, int flags, long timeout_ms)
 /* --- the kernel's console -------------------------------------------------------------------------------------------------- */
 
 /*
- * A console that registers after a boot console gets only what is said from then on (kernel/printk/printk.c, register_console), and with "quiet" hardly
- * that. So what has been said so far is written to its terminal, and the level raised for the rest.
+ * A console that registers after a boot console gets only what is said from then on (kernel/printk/printk.c, register_console), and with
+ * "quiet" hardly that. So what has been said so far is written to its terminal, and the level raised for the rest.
  */
 static void replay_log(struct init *in)
 {

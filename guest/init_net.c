@@ -6,7 +6,7 @@
 #include <linux/rtnetlink.h>
 
 #define NET_WAIT_MS 3000
-#define IFF_UP 1	      /* linux/if.h, which asks for the C library's headers */
+#define IFF_UP 1 /* linux/if.h, which asks for the C library's headers */
 #define IFNAME_LOOPBACK "lo"
 #define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_OURS "/run/tinyvmm-resolv.conf"
@@ -110,7 +110,9 @@ static int add_route(int fd, int index, const struct init_net *net)
 	struct request r;
 
 	request_init(&r, RTM_NEWROUTE, NLM_F_CREATE, sizeof(r.u.route));
-	r.u.route = (struct rtmsg){ .rtm_family = SYS_AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_BOOT, .rtm_type = RTN_UNICAST };
+	r.u.route = (struct rtmsg){
+		.rtm_family = SYS_AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_BOOT, .rtm_type = RTN_UNICAST
+	};
 	request_add(&r, RTA_GATEWAY, net->gateway);
 	request_add(&r, RTA_OIF, &index);
 	return request_send(fd, &r);
@@ -181,8 +183,8 @@ static void make_link_target(void)
 }
 
 /*
- * The image itself stays as it is wherever that is possible: our file on /run is bound over /etc/resolv.conf. Where there is no such file it is
- * created, and where it is a link into /run, what it points to.
+ * The image itself stays as it is wherever that is possible: our file on /run is bound over /etc/resolv.conf. Where there is no such file
+ * it is created, and where it is a link into /run, what it points to.
  */
 static void write_resolv_conf(struct init *in)
 {

@@ -35,9 +35,9 @@ static bool take_single(struct init_config *config, const char *record)
 		const char *key;
 		const char **field;
 	} singles[] = {
-		{ INIT_KEY_ROOT, &config->root },	      { INIT_KEY_ROOTFSTYPE, &config->rootfstype },
-		{ INIT_KEY_ROOTFLAGS, &config->rootflags },   { INIT_KEY_HOSTNAME, &config->hostname },
-		{ INIT_KEY_INIT, &config->init },	      { INIT_KEY_STDIO, &config->stdio },
+		{ INIT_KEY_ROOT, &config->root },           { INIT_KEY_ROOTFSTYPE, &config->rootfstype },
+		{ INIT_KEY_ROOTFLAGS, &config->rootflags }, { INIT_KEY_HOSTNAME, &config->hostname },
+		{ INIT_KEY_INIT, &config->init },           { INIT_KEY_STDIO, &config->stdio },
 	};
 
 	for (size_t i = 0; i < sizeof(singles) / sizeof(*singles); i++) {

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct init_net {
-	char name[16];			    /* IFNAMSIZ */
+	char name[16]; /* IFNAMSIZ */
 	bool has_address, has_gateway, has_dns;
 	uint8_t address[4], gateway[4], dns[4]; /* network byte order */
 	unsigned prefix;
@@ -40,8 +40,8 @@ struct init_config {
 size_t init_config_slots(const char *buf, size_t len);
 
 /*
- * Fills *config from the records at `buf`. False, with *fault naming the record, when one is not understood: an unknown key, no '=', no NUL at the
- * end, a bad net record, too many of them.
+ * Fills *config from the records at `buf`. False, with *fault naming the record, when one is not understood: an unknown key, no '=', no NUL
+ * at the end, a bad net record, too many of them.
  */
 bool init_config_parse(struct init_config *config, const char *buf, size_t len, void *slots, const char **fault);
 
@@ -49,8 +49,8 @@ bool init_config_parse(struct init_config *config, const char *buf, size_t len, 
 bool init_net_parse(struct init_net *net, const char *text);
 
 /*
- * The value of the last `name` ("console=") among the words of a kernel command line, copied to `out`; false when there is none or no room. Words within
- * double quotes keep their spaces.
+ * The value of the last `name` ("console=") among the words of a kernel command line, copied to `out`; false when there is none or no room.
+ * Words within double quotes keep their spaces.
  */
 bool cmdline_value(const char *cmdline, const char *name, char *out, size_t size);
 
@@ -58,20 +58,20 @@ bool cmdline_value(const char *cmdline, const char *name, char *out, size_t size
 bool words_have(const char *list, const char *word);
 
 /*
- * The next place where a command named `name` may be, along the colon-separated *path (NULL in *path ends it; an empty entry is the working directory). False
- * at the end; entries that do not fit are passed over.
+ * The next place where a command named `name` may be, along the colon-separated *path (NULL in *path ends it; an empty entry is the working
+ * directory). False at the end; entries that do not fit are passed over.
  */
 bool path_next(const char **path, const char *name, char *out, size_t size);
 
 /* Value of NAME in a list of "NAME=value", or NULL. */
 const char *env_get(char *const *env, const char *name);
 
-/* Joins lists of "NAME=value" into out[] (NULL-terminated, `size` slots): a later list wins, and within a list the last. Returns how many. */
+/* Joins lists of "NAME=value" into out[] (NULL-terminated, `size` slots): a later list wins, and in a list the last. Returns how many. */
 size_t env_merge(char **out, size_t size, char *const *const lists[], size_t list_count);
 
 /*
- * One line of /proc/mounts: its mount point into out, \ooo escapes undone (proc(5)). Returns the start of the next line, NULL after the last; out
- * is empty when the line was not understood.
+ * One line of /proc/mounts: its mount point into out, \ooo escapes undone (proc(5)). Returns the start of the next line, NULL after the
+ * last; out is empty when the line was not understood.
  */
 const char *mounts_next(const char *line, char *out, size_t size);
 

@@ -78,6 +78,9 @@ static void mount_root(struct init *in)
 		err = mount_as_any(in); /* ext4 mounts ext2 and ext3 */
 	if (err == -ENODEV && type)
 		init_fatal(in, 0, "cannot mount ", root, ": this kernel knows no file system ", type, NULL);
+	if (err == -EINVAL)
+		init_fatal(in, 0, "there is no file system ", type ? type : "that this kernel knows", " on ", root, ", or it is damaged",
+			   NULL);
 	if (err)
 		init_fatal(in, err, "cannot mount ", root, " as ", type ? type : "any known type", NULL);
 }

@@ -5,9 +5,11 @@
 #
 #   console_start DIR COMMAND...   starts COMMAND; DIR/output gets what it prints (and standard output, with console_echo=1)
 #   console_expect REGEX SECONDS   waits until that is printed after what was found last; fails when it is not, or when the program ends first
+#                                  $console_text is then all that was printed since, up to the end of what was found
 #   console_send TEXT              types TEXT and Enter
 #   console_wait SECONDS           waits for the end; COMMAND's status becomes ours; 124 when it is still running (it goes on)
 #   console_kill SIGNAL            sends COMMAND a signal
+#   console_stop                   ends it, if need be by force
 
 console_echo=''
 
@@ -31,7 +33,8 @@ console_start() {
 	while ! [ -s "$console_dir/pid" ]; do sleep 0.1; done
 	console_pid=$(<"$console_dir/pid")
 	if [ -n "$console_echo" ]; then
-		tail -f -n +1 --pid "$console_shell" "$console_dir/output" &
+		# Without the question where the cursor is, which a shell asks its terminal
+		tail -f -n +1 --pid "$console_shell" "$console_dir/output" | sed -u 's/\x1b\[6n//g' &
 		console_tail=$!
 	else
 		console_tail=''
@@ -46,6 +49,8 @@ console_expect() {
 		if [[ $text =~ $pattern ]]; then
 			before=${text%%"${BASH_REMATCH[0]}"*}
 			console_mark=$((console_mark + ${#before} + ${#BASH_REMATCH[0]}))
+			# shellcheck disable=SC2034 # for the caller
+			console_text=$before${BASH_REMATCH[0]}
 			return 0
 		fi
 		[ -z "$ended" ] && [ "$SECONDS" -lt "$deadline" ] || return 1
@@ -56,6 +61,16 @@ console_expect() {
 console_send() { printf '%s\n' "$1" >&9; }
 
 console_kill() { kill "-$1" "$console_pid"; }
+
+console_stop() {
+	[ -n "${console_pid:-}" ] || return 0
+	if ! [ -e "$console_dir/status" ]; then
+		kill "$console_pid" 2>/dev/null || true
+		console_wait 5 >/dev/null || [ $? != 124 ] || kill -KILL "$console_pid" 2>/dev/null || true
+	fi
+	wait "$console_shell" 2>/dev/null || true
+	[ -z "$console_tail" ] || wait "$console_tail" || true
+}
 
 console_wait() {
 	local deadline=$((SECONDS + $1))

@@ -24,7 +24,7 @@ server=''
 # shellcheck disable=SC2317 # called by trap
 cleanup() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
-	[ -z "${console_pid:-}" ] || [ -e "$tmp/status" ] || kill "$console_pid" 2>/dev/null || true
+	console_stop
 	rm -rf "$tmp"
 }
 trap cleanup EXIT

@@ -12,12 +12,7 @@ cd "$here/.."
 tinyvmm=$1 nameserver=$2
 kernel=$(scripts/get-kernel.sh demo/kernel)
 busybox=$(busybox_static demo)
-if [ -f demo/rootfs.img ]; then
-	say "reusing demo/rootfs.img"
-else
-	say "making demo/rootfs.img"
-	scripts/make-rootfs.sh --cache demo demo/rootfs.img
-fi
+scripts/make-rootfs.sh --cache demo demo/rootfs.img
 
 if hardware_kvm; then
 	# The name of where the packages came from; unknown when the host has no network just now
@@ -36,7 +31,7 @@ if [ -t 0 ] && [ -t 1 ]; then
 	terminal=(--terminal --timeout 86400)
 fi
 exec scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 1536 --tinyvmm "$tinyvmm" --program "$nameserver" \
-	--program "$(command -v bash)" --program "$(command -v tail)" \
+	--program "$(command -v bash)" --program "$(command -v tail)" --program "$(command -v sed)" \
 	--file scripts:/scripts --file demo/rootfs.img:/root/rootfs.img "${terminal[@]}" -- \
 	bash -c 'nameserver 127.0.0.1 53 host.tinyvmm.test=10.0.2.2 & exec bash "$@"' demo \
 	/scripts/demo-tour.sh tinyvmm "/kernel/${kernel#demo/kernel/}" /kernel /root/rootfs.img /bin/busybox host.tinyvmm.test

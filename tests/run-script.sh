@@ -10,7 +10,12 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 echo "# $script"
-timeout -k 10 "$seconds" bash "$script" "$@" 2>&1 </dev/null | tee "$log" | grep -aE --line-buffered '^(ok|not ok|skip) '
+timeout -k 10 "$seconds" bash "$script" "$@" 2>&1 </dev/null | while IFS= read -r line; do
+	printf '%s\n' "$line" >>"$log"
+	case $line in
+	'ok '* | 'not ok '* | 'skip '*) printf '%s\n' "$line" ;;
+	esac
+done
 status=${PIPESTATUS[0]}
 if [ "$status" != 0 ] && ! grep -aq '^not ok ' "$log"; then
 	if [ "$status" = 124 ]; then

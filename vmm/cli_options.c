@@ -290,6 +290,10 @@ const struct cli_option cli_options[] = {
 	{ .name = "no-cache",
 	  .take = take_flag, .field = FIELD(no_cache),
 	  .help = "keep no unpacked kernel in ~/.cache/tinyvmm" },
+	{ .name = "allow-emulation",
+	  .take = take_flag, .field = FIELD(allow_emulation),
+	  .help = "start even on a KVM without hardware behind\n"
+		  "it, which runs simple guests only" },
 	{ .name = "log-level", .value = "LEVEL",
 	  .take = take_log_level,
 	  .takes = "error, warn, info or debug",

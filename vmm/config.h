@@ -58,6 +58,7 @@ struct config {
 	bool no_reboot;
 	bool dry_run;
 	bool unpack_in_guest, no_cache;
+	bool allow_emulation; /* start a stock kernel even where KVM has no hardware behind it */
 };
 
 /* tinyvmm's own exit statuses, in the manual and in --help. The command's own status passes through otherwise. */

@@ -64,8 +64,8 @@ static int write_member(struct cpio *cpio, const struct member *m)
 	if (m->len > UINT32_MAX)
 		return -EFBIG;
 	/* magic, inode, mode, uid, gid, links, mtime, size, device (2), the device it is (2), length of the name with its NUL, checksum */
-	int n = snprintf(buf, sizeof(buf), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s", cpio->inode++, m->mode, 0u, 0u, m->links,
-			 0u, (uint32_t)m->len, 0u, 0u, m->major, m->minor, (uint32_t)strlen(m->name) + 1, 0u, m->name);
+	int n = snprintf(buf, sizeof(buf), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s", cpio->inode++, m->mode, 0u, 0u,
+			 m->links, 0u, (uint32_t)m->len, 0u, 0u, m->major, m->minor, (uint32_t)strlen(m->name) + 1, 0u, m->name);
 	int err = write_padded(cpio, buf, (size_t)n + 1);
 	return err || !m->len ? err : write_padded(cpio, m->data, m->len);
 }

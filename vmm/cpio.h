@@ -2,9 +2,9 @@
 /*
  * Writes a cpio archive of the "newc" kind, as the kernel unpacks it (Documentation/driver-api/early-userspace/buffer-format.rst).
  *
- * Members are written in order and are whole multiples of four bytes, so members that were written elsewhere may be put between two of them, and the
- * archive is the same each time: no times, no owners. A directory has to come before what is in it. Paths are relative ("dev/console");
- * -EINVAL for one that is absolute, empty, or has an empty, "." or ".." component; -EFBIG for a file of 4 GiB or more.
+ * Members are written in order and are whole multiples of four bytes, so members that were written elsewhere may be put between two of
+ * them, and the archive is the same each time: no times, no owners. A directory has to come before what is in it. Paths are relative
+ * ("dev/console"); -EINVAL for one that is absolute, empty, or has an empty, "." or ".." component; -EFBIG for a file of 4 GiB or more.
  */
 #ifndef VMM_CPIO_H
 #define VMM_CPIO_H
@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 struct cpio {
-	int fd;		 /* not owned */
+	int fd;          /* not owned */
 	uint64_t offset; /* where the next member goes */
-	uint32_t inode;	 /* of the next member */
+	uint32_t inode;  /* of the next member */
 };
 
 /* `first_inode` keeps parts apart that are written separately. */

@@ -20,23 +20,23 @@
 #define SECTOR_BYTES 512 /* what libblkid counts in */
 #define PARTITIONS_MAX 128
 
-#define BLKID_CALLS(X)                     \
-	X(blkid_new_probe)                 \
-	X(blkid_free_probe)                \
-	X(blkid_probe_set_device)          \
-	X(blkid_probe_enable_superblocks)  \
+#define BLKID_CALLS(X)                       \
+	X(blkid_new_probe)                   \
+	X(blkid_free_probe)                  \
+	X(blkid_probe_set_device)            \
+	X(blkid_probe_enable_superblocks)    \
 	X(blkid_probe_set_superblocks_flags) \
-	X(blkid_do_safeprobe)              \
-	X(blkid_probe_lookup_value)        \
-	X(blkid_probe_enable_partitions)   \
-	X(blkid_probe_get_partitions)      \
-	X(blkid_partlist_numof_partitions) \
-	X(blkid_partlist_get_partition)    \
-	X(blkid_partition_get_partno)      \
-	X(blkid_partition_get_start)       \
-	X(blkid_partition_get_size)        \
-	X(blkid_partition_get_type_string) \
-	X(blkid_partition_get_name)        \
+	X(blkid_do_safeprobe)                \
+	X(blkid_probe_lookup_value)          \
+	X(blkid_probe_enable_partitions)     \
+	X(blkid_probe_get_partitions)        \
+	X(blkid_partlist_numof_partitions)   \
+	X(blkid_partlist_get_partition)      \
+	X(blkid_partition_get_partno)        \
+	X(blkid_partition_get_start)         \
+	X(blkid_partition_get_size)          \
+	X(blkid_partition_get_type_string)   \
+	X(blkid_partition_get_name)          \
 	X(blkid_partition_is_extended)
 
 LIB_STRUCT(blkid_lib, BLKID_CALLS);
@@ -76,8 +76,8 @@ static bool is_one_of(const char *text, const char *const *list)
 /* File systems that a Linux root usually is on; not those of firmware, swap or other systems. */
 static bool is_linux_fs(const char *fstype)
 {
-	static const char *const types[] = { "ext2",	 "ext3",  "ext4",     "xfs",	  "btrfs", "f2fs", "squashfs",
-					     "erofs",	 "jfs",	  "reiserfs", "bcachefs", "nilfs2", NULL };
+	static const char *const types[] = { "ext2",  "ext3", "ext4",     "xfs",      "btrfs",  "f2fs", "squashfs",
+					     "erofs", "jfs",  "reiserfs", "bcachefs", "nilfs2", NULL };
 
 	return is_one_of(fstype, types);
 }

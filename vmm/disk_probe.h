@@ -4,15 +4,15 @@
 #define VMM_DISK_PROBE_H
 
 struct disk_probe {
-	unsigned partition;   /* 0: the whole disk is one file system */
-	char fstype[32];      /* as the kernel calls it: "ext4", "xfs", "btrfs", "squashfs", "erofs", "vfat", "iso9660" ... */
+	unsigned partition; /* 0: the whole disk is one file system */
+	char fstype[32];    /* as the kernel calls it: "ext4", "xfs", "btrfs", "squashfs", "erofs", "vfat", "iso9660" ... */
 	char uuid[64];
 };
 
 /*
- * Reads the image on `fd`. Of several partitions the root is, in this order: the type GUID of the discoverable partitions specification for this machine, the
- * label "root" or "rootfs" (or cloudimg-rootfs, writable...), the only one with a Linux file system, the largest one with a Linux file system. -ENOENT, not logged: nothing there
- * can be a root. Loads libblkid, so call it in a worker.
+ * Reads the image on `fd`. Of several partitions the root is, in this order: the type GUID of the discoverable partitions specification for
+ * this machine, the label "root" or "rootfs" (or cloudimg-rootfs, writable...), the only one with a Linux file system, the largest one with
+ * a Linux file system. -ENOENT, not logged: nothing there can be a root. Loads libblkid, so call it in a worker.
  */
 int disk_probe(int fd, struct disk_probe *probe);
 

@@ -18,6 +18,7 @@
 #include "guest/protocol.h"
 #include "vmm/cpio.h"
 #include "vmm/init_blob.h"
+#include "vmm/kernel_config.h"
 #include "vmm/module_bundle.h"
 #include "vmm/module_tree.h"
 #include "vmm/util/io.h"
@@ -140,43 +141,58 @@ static int write_archive(const struct initramfs_plan *plan, const struct module_
 static unsigned wanted_modules(const struct initramfs_plan *plan, struct initramfs_module *wanted)
 {
 	unsigned count = plan->module_count < INITRAMFS_MODULES_MAX ? plan->module_count : INITRAMFS_MODULES_MAX;
+	bool add_root = plan->root_fstype != NULL;
 
 	memcpy(wanted, plan->module, count * sizeof(*wanted));
-	if (plan->root_fstype)
-		wanted[count++] = (struct initramfs_module){ .name = plan->root_fstype, .reason = "for the root file system" };
+	for (unsigned i = 0; i < count && add_root; i++)
+		add_root = strcmp(wanted[i].name, plan->root_fstype) != 0;
+	if (add_root)
+		wanted[count++] = (struct initramfs_module){ .name = plan->root_fstype, .reason = "the root file system" };
 	return count;
 }
 
-static void list_needed(char *text, size_t size, const struct initramfs_module *wanted, unsigned count)
+/* "virtio_net (the network), ext4 (the root file system)": those not optional, or of those the ones not in the kernel. */
+static void list_needed(char *text, size_t size, const struct initramfs_module *wanted, unsigned count,
+			const struct kernel_config *absent_from)
 {
 	size_t used = 0;
 
 	text[0] = '\0';
 	for (unsigned i = 0; i < count && used < size; i++) {
-		if (!wanted[i].optional)
+		enum kernel_driver state = absent_from ? kernel_config_driver(absent_from, wanted[i].name) : DRIVER_MODULE;
+		if (!wanted[i].optional && (state == DRIVER_MODULE || state == DRIVER_OFF))
 			used += (size_t)snprintf(text + used, size - used, "%s%s (%s)", used ? ", " : "", wanted[i].name, wanted[i].reason);
 	}
 }
 
+/* A kernel with everything built in needs none. One that says otherwise would wait for its disk in vain. */
 static int no_directory(const struct initramfs_plan *plan, const char *looked, const struct initramfs_module *wanted, unsigned count)
 {
 	const char *release = plan->kernel_release && plan->kernel_release[0] ? plan->kernel_release : "of unknown release";
+	struct kernel_config config;
 	char needed[1024];
+	bool in_vain;
 
-	list_needed(needed, sizeof(needed), wanted, count);
-	if (plan->modules_dir) {
-		log_error("no modules for the kernel %s under %s (looked in %s); needed: %s", release, plan->modules_dir, looked, needed);
+	kernel_config_open(&config, plan->kernel_path, plan->kernel_release);
+	list_needed(needed, sizeof(needed), wanted, count, plan->modules_dir ? NULL : &config);
+	in_vain = plan->modules_dir || needed[0];
+	kernel_config_release(&config);
+	if (in_vain) {
+		log_error("no modules for the kernel %s (looked in %s), and it needs: %s. Name their directory with --modules DIR", release,
+			  looked, needed);
 		return -ENOENT;
 	}
-	log_info("no modules for the kernel %s (looked in %s): these drivers must be built in, or --modules DIR given: %s", release, looked, needed);
+	list_needed(needed, sizeof(needed), wanted, count, NULL);
+	log_info("no modules for the kernel %s (looked in %s): these drivers must be built in, or --modules DIR given: %s", release, looked,
+		 needed);
 	return 0;
 }
 
 static int open_bundle(const struct initramfs_plan *plan, struct module_bundle *bundle)
 {
-	const struct module_places places = {
-		.kernel_path = plan->kernel_path, .release = plan->kernel_release, .modules_dir = plan->modules_dir
-	};
+	const struct module_places places = { .kernel_path = plan->kernel_path,
+					      .release = plan->kernel_release,
+					      .modules_dir = plan->modules_dir };
 	struct initramfs_module wanted[INITRAMFS_MODULES_MAX + 1];
 	char dir[PATH_MAX], looked[MODULE_PLACES_TEXT_MAX];
 	struct bundle_request request = { .dir = dir, .module = wanted, .no_cache = plan->no_cache };

@@ -3,7 +3,6 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,18 +12,20 @@
 
 #include "arch/arch.h"
 #include "arch/host.h"
+#include "guest/protocol.h"
 #include "vmm/machine_devices.h"
 #include "vmm/sandbox.h"
 #include "vmm/terminal.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 #include "vmm/vcpu.h"
 
 struct machine {
 	struct vm vm;
 	const struct config *config;
-	const struct prepared *prepared;
-	const struct plan *plan;
+	struct prepared *prepared;
+	struct plan *plan;
 	struct guest_io *io;
 	struct loop *loop;
 	struct sandbox sandbox;
@@ -32,11 +33,16 @@ struct machine {
 	struct vm_state *initial; /* NULL: this machine never restarts */
 	struct machine_devices *devices;
 	struct arch_boot boot;
+	pthread_t loader; /* copies the kernel while devices are made */
+	bool loading;
+	int kernel_error;
 	_Atomic enum vm_event event;
 	int signal_fd;
 	int signal; /* that asked us to end; 0: none */
 	struct loop_watch signal_watch;
 	struct loop_timer timeout;
+	struct loop_work taken; /* guest/init is to be told that the command's output is out */
+	struct loop_timer taken_retry;
 };
 
 /* --- stopping --------------------------------------------------------------------------------------------------------------------- */
@@ -102,6 +108,24 @@ static void on_escape_break(void *arg)
 	machine_devices_break(((struct machine *)arg)->devices);
 }
 
+/* A command's status is here, its output may still wait for a slow reader. guest/init is told when that is over. */
+#define TAKEN_RETRY_NS 5000000
+
+static void tell_taken(void *arg)
+{
+	struct machine *m = arg;
+
+	if (!machine_devices_finish(m->devices) || !machine_devices_tell_init(m->devices, CONTROL_TAKEN))
+		loop_timer_set(m->loop, &m->taken_retry, TAKEN_RETRY_NS);
+}
+
+static void on_command_ended(void *arg)
+{
+	struct machine *m = arg;
+
+	loop_defer(m->loop, &m->taken);
+}
+
 /* Signals become events of the loop; from here on none interrupts anything. */
 static int watch_signals(struct machine *m)
 {
@@ -124,28 +148,10 @@ static int watch_signals(struct machine *m)
 
 /* --- building ----------------------------------------------------------------------------------------------------------------------- */
 
-/* The first processor's part is enough, and hundreds of them take milliseconds to print. */
-#define CPUINFO_BYTES 8192
-
-static bool host_accelerates(void)
-{
-	char text[CPUINFO_BYTES];
-	struct arch_host host = { 0 };
-	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-
-	close_fd(&fd);
-	if (n <= 0)
-		return true; /* not known: let it try */
-	text[n] = '\0';
-	arch_host_probe(&host, text);
-	return host.accelerated;
-}
-
 /* A stock kernel ends, or hangs, at the first instruction that KVM's emulator does not know: better said before. */
 static int refuse_emulation(const struct machine *m)
 {
-	if (m->vm.accelerated || !m->prepared->image.release[0])
+	if (m->vm.accelerated || m->config->allow_emulation || !m->prepared->image.release[0])
 		return 0;
 	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. Use a host with VT-x or "
 		  "AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
@@ -158,7 +164,7 @@ static int make_vm(struct machine *m)
 
 	if (err)
 		return err;
-	m->vm.accelerated = host_accelerates();
+	m->vm.accelerated = arch_host_accelerates();
 	err = refuse_emulation(m);
 	if (err)
 		return err;
@@ -214,17 +220,57 @@ static int make_devices(struct machine *m)
 	return err;
 }
 
-static int load_guest(struct machine *m)
+/* --- loading ------------------------------------------------------------------------------------------------------------------------ */
+
+static void *load_kernel(void *arg)
+{
+	struct machine *m = arg;
+
+	m->kernel_error = arch_load_kernel(&m->vm, &m->boot);
+	return NULL;
+}
+
+/* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
+static int begin_loading(struct machine *m)
 {
 	m->boot = (struct arch_boot){
 		.image = &m->prepared->image,
-		.initrd_fd = m->prepared->initrd_fd,
-		.initrd_bytes = m->prepared->initrd_bytes,
-		.cmdline = m->plan->cmdline,
 		.devices = &m->plan->devices,
 		.cpus = m->vm.cpus,
 	};
-	int err = arch_load(&m->vm, &m->boot);
+	m->loading = !pthread_create(&m->loader, NULL, load_kernel, m);
+	if (!m->loading)
+		load_kernel(m);
+	return 0;
+}
+
+static void wait_for_kernel(struct machine *m)
+{
+	if (m->loading)
+		pthread_join(m->loader, NULL);
+	m->loading = false;
+}
+
+/* The initramfs and the root's name, which a worker found out meanwhile. */
+static int take_preparation(struct machine *m)
+{
+	int err = prepare_finish(m->prepared);
+
+	if (!err)
+		err = plan_cmdline(m->plan, m->config, m->prepared, m->io);
+	m->boot.initrd_fd = m->prepared->initrd_fd;
+	m->boot.initrd_bytes = m->prepared->initrd_bytes;
+	m->boot.cmdline = m->plan->cmdline;
+	return err;
+}
+
+/* What is left once the kernel is there; a restart loads that again, too. */
+static int finish_loading(struct machine *m)
+{
+	int err = m->kernel_error;
+
+	if (!err)
+		err = arch_load_rest(&m->vm, &m->boot);
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_boot(vcpus_get(m->vcpus, i), &m->boot);
 	return err;
@@ -265,6 +311,8 @@ static int build(struct machine *m)
 	if (!err)
 		err = refused(make_memory(m));
 	if (!err)
+		err = begin_loading(m);
+	if (!err)
 		err = refused(make_processors(m));
 	if (!err)
 		err = refused(save_initial(m));
@@ -273,12 +321,15 @@ static int build(struct machine *m)
 	if (!err)
 		err = make_devices(m);
 	if (!err)
-		err = load_guest(m);
+		err = take_preparation(m);
+	if (err)
+		return err;
+	wait_for_kernel(m);
+	err = finish_loading(m);
 	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
 }
 
-int machine_new(struct machine **out, const struct config *config, const struct prepared *prepared, const struct plan *plan,
-		struct guest_io *io)
+int machine_new(struct machine **out, const struct config *config, struct prepared *prepared, struct plan *plan, struct guest_io *io)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
@@ -290,7 +341,14 @@ int machine_new(struct machine **out, const struct config *config, const struct 
 	m->plan = plan;
 	m->io = io;
 	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
-	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .send_break = on_escape_break, .arg = m };
+	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .arg = m };
+	/* Elsewhere the key becomes a Ctrl-O in the input, which is the SysRq key of Linux's hvc driver. */
+	if (io->serial_console)
+		io->escape.send_break = on_escape_break;
+	io->command_ended = on_command_ended;
+	io->machine = m;
+	m->taken = (struct loop_work){ .run = tell_taken, .arg = m };
+	m->taken_retry = (struct loop_timer){ .expired = tell_taken, .arg = m };
 	m->loop = loop_new();
 	int err = m->loop ? build(m) : -ENOMEM;
 	if (err) {
@@ -305,6 +363,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
+	wait_for_kernel(m);
 	vcpus_free(m->vcpus);
 	machine_devices_free(m->devices);
 	free(m->initial);
@@ -334,7 +393,10 @@ static int machine_restart(struct machine *m)
 		err = arch_vm_restore(&m->vm, m->initial);
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_restore(vcpus_get(m->vcpus, i));
-	return err ? err : load_guest(m);
+	if (err)
+		return err;
+	load_kernel(m);
+	return finish_loading(m);
 }
 
 /* The last output may wait for a slow reader; a signal, or the user, ends the waiting. */
@@ -430,6 +492,7 @@ int machine_run(struct machine *m)
 	if (m->io->tty || (!m->io->command && isatty(STDIN_FILENO)))
 		terminal_raw();
 	send_window_size(m);
+	process_trim();
 	if (sandbox_enter(&m->sandbox, SANDBOX_MAIN)) {
 		terminal_restore();
 		return EXIT_HOST;

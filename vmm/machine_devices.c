@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/serial.h"
@@ -27,7 +29,6 @@
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
 
-#define SYSRQ_OF_HVC 0x0f /* Ctrl-O: drivers/tty/hvc/hvc_console.c */
 #define DISK_QUEUES_MAX 4
 /* Enough for what the thread does, and too small for a huge page, which the default size would invite. */
 #define DISK_STACK_BYTES (256 << 10)
@@ -61,6 +62,9 @@ struct machine_devices {
 	struct virtio_rng *rng;
 	struct attached_disk disk[CONFIG_DISKS_MAX];
 	struct attached_net net[CONFIG_NETS_MAX];
+	uint8_t *pages; /* what drivers read of each virtio device, in the order of their addresses */
+	size_t pages_bytes;
+	bool pages_shared;
 	unsigned virtio_count;
 	struct attached_virtio virtio[DEV_DESC_MAX];
 };
@@ -90,21 +94,37 @@ static int put_on_bus(struct machine_devices *d, const struct dev_desc *desc, co
 	return err;
 }
 
-/* The register page as read-only guest memory: reads take no exit. A KVM without it serves them through the bus. */
-static int share_registers(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
+/*
+ * The register pages of all virtio devices as read-only guest memory: reads take no exit. They are one slot, since each slot that is added makes the
+ * kernel wait for its readers, milliseconds on some hosts. A KVM without read-only memory serves reads through the bus, from the same pages.
+ */
+static int make_register_pages(struct machine_devices *d)
+{
+	const struct dev_list *list = &d->site.plan->devices;
+
+	for (unsigned i = 0; i < list->count; i++)
+		d->pages_bytes += list->dev[i].kind == DEV_VIRTIO_MMIO ? arch_map.virtio_stride_bytes : 0;
+	void *pages = mmap(NULL, d->pages_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return -ENOMEM;
+	d->pages = pages;
+	d->pages_shared = kvm_capability(&d->site.vm->kvm, KVM_CAP_READONLY_MEM) > 0;
+	return d->pages_shared ? kvm_add_memory(&d->site.vm->kvm, arch_map.virtio_base, d->pages, d->pages_bytes, true) : 0;
+}
+
+/* With its page shared, a device's acknowledgements of used buffers need nobody either (devices/virtio/mmio.h). */
+static int swallow_acknowledgements(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
 {
 	struct kvm *kvm = &d->site.vm->kvm;
 	struct kvm_notify ack = { .addr = desc->base + VIRTIO_MMIO_INTERRUPT_ACK, .len = 4, .value = VIRTIO_MMIO_INT_USED };
-	int err;
 
-	if (!kvm_capability(kvm, KVM_CAP_READONLY_MEM) || getenv("TINYVMM_NO_REGISTER_PAGE"))
+	if (!d->pages_shared)
 		return 0;
-	err = virtio_mmio_use_ack_fd(mmio);
+	int err = virtio_mmio_use_ack_fd(mmio);
 	if (err)
 		return err;
 	ack.fd = mmio->ack_fd;
-	err = kvm_add_memory(kvm, desc->base, mmio->page, mmio->page_bytes, true);
-	return err ? err : kvm_ioeventfd(kvm, &ack);
+	return kvm_ioeventfd(kvm, &ack);
 }
 
 static int attach_virtio(struct machine_devices *d, const char *name, struct virtio_dev *dev)
@@ -118,9 +138,9 @@ static int attach_virtio(struct machine_devices *d, const char *name, struct vir
 	v->irq.fd = -1;
 	err = make_line(d, &v->irq, desc);
 	if (!err)
-		err = virtio_mmio_init(&v->mmio, dev, &v->irq);
+		err = virtio_mmio_init(&v->mmio, dev, &v->irq, d->pages + (desc->base - arch_map.virtio_base));
 	if (!err)
-		err = share_registers(d, desc, &v->mmio);
+		err = swallow_acknowledgements(d, desc, &v->mmio);
 	for (unsigned q = 0; q < dev->queue_count && !err; q++) {
 		struct kvm_notify notify = {
 			.addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY, .len = 4, .value = q, .fd = v->mmio.notify_fd[q],
@@ -282,6 +302,8 @@ int machine_devices_new(struct machine_devices **out, const struct machine_devic
 	d->serial_irq.fd = -1;
 	err = add_platform(d);
 	if (!err)
+		err = make_register_pages(d);
+	if (!err)
 		err = add_serial(d);
 	if (!err)
 		err = add_console(d);
@@ -325,6 +347,8 @@ void machine_devices_free(struct machine_devices *d)
 	virtio_console_free(d->console);
 	serial_free(d->serial);
 	close_fd(&d->serial_irq.fd);
+	if (d->pages)
+		munmap(d->pages, d->pages_bytes);
 	free(d);
 }
 
@@ -342,6 +366,11 @@ bool machine_devices_finish(struct machine_devices *d)
 	return virtio_console_flush(d->console) && serial;
 }
 
+bool machine_devices_tell_init(struct machine_devices *d, const char *text)
+{
+	return virtio_console_inject(d->console, d->site.io->control_port, text, strlen(text));
+}
+
 void machine_devices_resize(struct machine_devices *d, uint16_t columns, uint16_t rows)
 {
 	virtio_console_resize(d->console, d->site.io->terminal_port, columns, rows);
@@ -349,10 +378,5 @@ void machine_devices_resize(struct machine_devices *d, uint16_t columns, uint16_
 
 void machine_devices_break(struct machine_devices *d)
 {
-	const uint8_t sysrq = SYSRQ_OF_HVC;
-
-	if (d->site.io->serial_console)
-		serial_break(d->serial);
-	else
-		virtio_console_inject(d->console, d->site.io->terminal_port, &sysrq, 1);
+	serial_break(d->serial);
 }

@@ -34,8 +34,11 @@ void machine_devices_reset(struct machine_devices *devices);
  */
 bool machine_devices_finish(struct machine_devices *devices);
 
+/* Sends text to guest/init. False when the guest has no room for it now. */
+bool machine_devices_tell_init(struct machine_devices *devices, const char *text);
+
 void machine_devices_resize(struct machine_devices *devices, uint16_t columns, uint16_t rows);
-/* What Ctrl-A b sends: a break on the serial port, the SysRq key of Linux's hvc driver (Ctrl-O) on the virtio console. */
+/* A break on the serial port. */
 void machine_devices_break(struct machine_devices *devices);
 
 #endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The part of the initramfs that is the same at each start: the modules, unpacked and in order. It is built once, by a worker, and kept in
- * $XDG_CACHE_HOME/tinyvmm/modules, or ~/.cache/tinyvmm/modules, as a file that is checked when it is read: its sum, and that all files that it was made from are as they were.
+ * $XDG_CACHE_HOME/tinyvmm/modules, or ~/.cache/tinyvmm/modules, as a file that is checked when it is read: its sum, and that all files that
+ * it was made from are as they were.
  *
  *     struct bundle_header | members of a cpio archive | records, each ended by a NUL
  *
  * The records are "dir=DIRECTORY" and one "want=NAME" or "want?=NAME" for each module asked for (together: what the bundle is for),
- * "file=SIZE MTIME PATH" for each file that was read, and "module=PATH" or "optional=PATH", which go into guest/init's configuration as they are (guest/protocol.h).
+ * "file=SIZE MTIME PATH" for each file that was read, and "module=PATH" or "optional=PATH", which go into guest/init's configuration as
+ * they are (guest/protocol.h).
  */
 #ifndef VMM_MODULE_BUNDLE_H
 #define VMM_MODULE_BUNDLE_H
@@ -28,7 +30,8 @@ struct bundle_header {
 #define BUNDLE_ARCHIVE_OFFSET 64
 
 struct module_bundle {
-	char *data;	      /* the whole file */
+	char *data; /* the whole file, mapped; NULL: no modules */
+	size_t bytes;
 	const char *archive;  /* the members, */
 	size_t archive_bytes; /* a multiple of four */
 	const char *config;   /* and those of the records that are for guest/init */

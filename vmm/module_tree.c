@@ -244,7 +244,8 @@ static void walk_entry(struct walk *walk, int dir_fd, const struct dirent *entry
 
 	if (module_name_of_file(entry->d_name, name_len, name)) {
 		fprintf(walk->out, "%s%s\n", walk->path, entry->d_name);
-	} else if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) && depth < WALK_DEPTH && used + name_len + 2 <= sizeof(walk->path)) {
+	} else if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) && depth < WALK_DEPTH &&
+		   used + name_len + 2 <= sizeof(walk->path)) {
 		int fd = openat(dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return;
@@ -282,7 +283,8 @@ static bool find_in(const struct module_tree *tree, const char *text, size_t tex
 
 	for (size_t i = 0; line && i < sizeof(endings) / sizeof(*endings); i++) {
 		struct stat st;
-		if (snprintf(path, PATH_MAX, "%.*s%s", (int)len, line, endings[i]) < PATH_MAX && !fstatat(tree->fd, path, &st, 0) && S_ISREG(st.st_mode))
+		if (snprintf(path, PATH_MAX, "%.*s%s", (int)len, line, endings[i]) < PATH_MAX && !fstatat(tree->fd, path, &st, 0) &&
+		    S_ISREG(st.st_mode))
 			return true;
 	}
 	return false;

@@ -2,9 +2,9 @@
 /*
  * A directory of kernel modules, lib/modules/RELEASE: found, and searched by a module's name.
  *
- * Where depmod never ran (a package that was unpacked and not installed) there is no modules.dep; modules.order, which the kernel's build leaves, then
- * says where a module is; and what neither lists is looked for in the directory itself, once. The directory is never written to, and every
- * byte in it is hostile: call it in a worker, but for module_tree_locate().
+ * Where depmod never ran (a package that was unpacked and not installed) there is no modules.dep; modules.order, which the kernel's build
+ * leaves, then says where a module is; and what neither lists is looked for in the directory itself, once. The directory is never written
+ * to, and every byte in it is hostile: call it in a worker, but for module_tree_locate().
  *
  * Names are compared as the kernel does: "virtio-rng" is "virtio_rng".
  */
@@ -28,7 +28,7 @@ struct module_tree {
 
 struct module_places {
 	const char *kernel_path; /* may be NULL */
-	const char *release;	 /* "" when not known */
+	const char *release;     /* "" when not known */
 	const char *modules_dir; /* what the user gave, or NULL */
 };
 
@@ -36,8 +36,8 @@ struct module_places {
 #define MODULE_PLACES_TEXT_MAX 2048
 
 /*
- * Where the modules for this kernel are: under modules_dir when given, else beside the kernel, else where the system keeps its own. -ENOENT: nowhere; `looked` then names the
- * places, for the user.
+ * Where the modules for this kernel are: under modules_dir when given, else beside the kernel, else where the system keeps its own.
+ * -ENOENT: nowhere; `looked` then names the places, for the user.
  */
 int module_tree_locate(const struct module_places *places, char dir[PATH_MAX], char looked[MODULE_PLACES_TEXT_MAX]);
 

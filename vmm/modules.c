@@ -2,8 +2,8 @@
 /*
  * Modules and what they depend on: see modules.h.
  *
- * A depth-first walk: a module is put into the order after everything it depends on. One that is met again, while or after it was looked at, is there already, so cycles end
- * by themselves; the kernel would refuse to load one, and says so.
+ * A depth-first walk: a module is put into the order after everything it depends on. One that is met again, while or after it was looked
+ * at, is there already, so cycles end by themselves; the kernel would refuse to load one, and says so.
  */
 #include "vmm/modules.h"
 
@@ -27,20 +27,20 @@
 #define REASON_MAX 128
 #define ALIAS_TARGETS_MAX 4
 
-#define KMOD_CALLS(X)                                                                                                            \
-	X(kmod_new)                                                                                                              \
-	X(kmod_unref)                                                                                                            \
-	X(kmod_set_log_fn)                                                                                                       \
-	X(kmod_list_next)                                                                                                        \
-	X(kmod_module_new_from_path)                                                                                             \
-	X(kmod_module_new_from_lookup)                                                                                           \
-	X(kmod_module_get_module)                                                                                                \
-	X(kmod_module_get_name)                                                                                                  \
-	X(kmod_module_unref)                                                                                                     \
-	X(kmod_module_unref_list)                                                                                                \
-	X(kmod_module_get_info)                                                                                                  \
-	X(kmod_module_info_get_key)                                                                                              \
-	X(kmod_module_info_get_value)                                                                                            \
+#define KMOD_CALLS(X)                  \
+	X(kmod_new)                    \
+	X(kmod_unref)                  \
+	X(kmod_set_log_fn)             \
+	X(kmod_list_next)              \
+	X(kmod_module_new_from_path)   \
+	X(kmod_module_new_from_lookup) \
+	X(kmod_module_get_module)      \
+	X(kmod_module_get_name)        \
+	X(kmod_module_unref)           \
+	X(kmod_module_unref_list)      \
+	X(kmod_module_get_info)        \
+	X(kmod_module_info_get_key)    \
+	X(kmod_module_info_get_value)  \
 	X(kmod_module_info_free_list)
 
 LIB_STRUCT(kmod_lib, KMOD_CALLS);
@@ -310,7 +310,8 @@ static int read_module(struct resolver *r, struct module *m, struct kmod_list **
 		err = read_info(r, m, info);
 	if (!err)
 		return 0;
-	const char *why = err == -EBADMSG || err == -ENODATA || err == -ENOEXEC || err == -EINVAL ? "it is no module, or damaged" : strerror(-err);
+	const char *why =
+		err == -EBADMSG || err == -ENODATA || err == -ENOEXEC || err == -EINVAL ? "it is no module, or damaged" : strerror(-err);
 	if (m->optional)
 		log_warn("the module %s/%s is left out: %s", r->tree->dir, m->path, why);
 	else
@@ -369,7 +370,8 @@ static int resolve(struct resolver *r, const char *wanted, const char *reason, b
 	return err == -ENOENT ? miss(r, name, reason, optional) : err;
 }
 
-__attribute__((format(printf, 6, 0))) static void log_kmod(void *data, int priority, const char *file, int line, const char *fn, const char *format, va_list args)
+__attribute__((format(printf, 6, 0))) static void log_kmod(void *data, int priority, const char *file, int line, const char *fn,
+							   const char *format, va_list args)
 {
 	char message[256];
 
@@ -401,7 +403,8 @@ int modules_resolve(struct module_list *list, struct module_tree *tree, const st
 		return 0;
 	log_error("no kernel module in %s: %s. %s", tree->dir, r.missing,
 		  tree->builtin ? "Name a directory that has them with --modules DIR, or use a kernel with these drivers built in"
-				: "The directory has no modules.builtin, so nothing is taken to be built in: name a complete one with --modules DIR");
+				: "The directory has no modules.builtin, so nothing is taken to be built in: name a complete one with "
+				  "--modules DIR");
 	return -ENOENT;
 }
 

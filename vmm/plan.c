@@ -43,10 +43,11 @@ static void add_virtio(struct plan *plan, unsigned *slot, const char *name, int 
 }
 
 /* The one list of devices, in the guest's order. */
-static void plan_devices(struct plan *plan, const struct config *config)
+void plan_devices(struct plan *plan, const struct config *config)
 {
 	unsigned slot = 0;
 
+	memset(plan, 0, sizeof(*plan));
 	add_platform(plan, DEV_SERIAL, "serial", arch_map.serial_base, SERIAL_REGISTERS, arch_map.serial_gsi);
 	add_platform(plan, DEV_PVPANIC, "pvpanic", arch_map.pvpanic_base, PVPANIC_BYTES, 0);
 	add_platform(plan, DEV_POWER, "power", arch_map.power_base, POWER_BYTES, 0);
@@ -79,13 +80,13 @@ static const char *console_arguments(const struct prepared *prepared, const stru
 	if (io->serial_console && !io->command)
 		snprintf(buf, room, "console=%s", arch_map.serial_console);
 	else if (prepared->own_initramfs)
-		snprintf(buf, room, "console=hvc0 %s quiet", arch_map.earlycon);
+		snprintf(buf, room, "quiet console=hvc0 %s", arch_map.earlycon);
 	else
 		snprintf(buf, room, "console=hvc0 %s", arch_map.earlycon);
 	return buf;
 }
 
-static int plan_cmdline(struct plan *plan, const struct config *config, const struct prepared *prepared, const struct guest_io *io)
+int plan_cmdline(struct plan *plan, const struct config *config, const struct prepared *prepared, const struct guest_io *io)
 {
 	char console[128], root[64] = "";
 	bool read_only = config->disk_count && config->disk[0].block.read_only;
@@ -98,13 +99,6 @@ static int plan_cmdline(struct plan *plan, const struct config *config, const st
 		return 0;
 	plan->cmdline = NULL;
 	return -ENOMEM;
-}
-
-int plan_make(struct plan *plan, const struct config *config, const struct prepared *prepared, const struct guest_io *io)
-{
-	memset(plan, 0, sizeof(*plan));
-	plan_devices(plan, config);
-	return plan_cmdline(plan, config, prepared, io);
 }
 
 void plan_release(struct plan *plan)

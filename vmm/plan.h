@@ -13,10 +13,13 @@
 
 struct plan {
 	struct dev_list devices;
-	char *cmdline; /* owned */
+	char *cmdline; /* owned; NULL before plan_cmdline() */
 };
 
-int plan_make(struct plan *plan, const struct config *config, const struct prepared *prepared, const struct guest_io *io);
+/* The devices: from the configuration alone. */
+void plan_devices(struct plan *plan, const struct config *config);
+/* The command line: it names the root, so prepare_finish() comes first. -ENOMEM. */
+int plan_cmdline(struct plan *plan, const struct config *config, const struct prepared *prepared, const struct guest_io *io);
 void plan_release(struct plan *plan);
 
 const struct dev_desc *plan_find(const struct plan *plan, const char *name);

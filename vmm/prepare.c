@@ -18,30 +18,25 @@
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
 
-/* What the worker finds out, in memory that both sides see. */
-struct worker_result {
-	char root[32], fstype[32];
-	uint64_t initrd_bytes;
-};
-
-struct worker_job {
+/* What the worker is told and what it finds out, in memory that both sides see. */
+struct prepare_job {
 	const struct config *config;
 	const struct guest_io *io;
 	const struct kernel_image *image;
-	int out_fd;
-	struct worker_result *result;
+	int out_fd; /* where the initramfs goes; -1: none is made */
+	char root[PREPARED_NAME_MAX], fstype[PREPARED_NAME_MAX];
+	uint64_t initrd_bytes;
 };
 
 /* --- the root ------------------------------------------------------------------------------------------------------------------- */
 
-static int find_root(const struct worker_job *job)
+static int find_root(struct prepare_job *job)
 {
 	const struct config *config = job->config;
-	struct worker_result *r = job->result;
 	struct disk_probe probe;
 
 	if (config->root)
-		snprintf(r->root, sizeof(r->root), "%s", config->root);
+		snprintf(job->root, sizeof(job->root), "%s", config->root);
 	if (!config->disk_count)
 		return 0;
 	const char *path = config->disk[0].block.path;
@@ -50,19 +45,20 @@ static int find_root(const struct worker_job *job)
 		return 0; /* block_open() will explain it */
 	int err = disk_probe(fd, &probe);
 	close(fd);
-	if (err && !config->root) {
+	/* A user's own initramfs may know better. */
+	if (err && !config->root && !config->initrd_path) {
 		log_error("%s: no root file system was found on it: name its device with --root, or give an --initrd", path);
 		return err;
 	}
 	if (err)
 		return 0;
-	snprintf(r->fstype, sizeof(r->fstype), "%s", probe.fstype);
+	snprintf(job->fstype, sizeof(job->fstype), "%s", probe.fstype);
 	if (config->root)
 		return 0;
 	if (probe.partition)
-		snprintf(r->root, sizeof(r->root), "/dev/vda%u", probe.partition);
+		snprintf(job->root, sizeof(job->root), "/dev/vda%u", probe.partition);
 	else
-		snprintf(r->root, sizeof(r->root), "/dev/vda");
+		snprintf(job->root, sizeof(job->root), "/dev/vda");
 	return 0;
 }
 
@@ -73,7 +69,7 @@ static void want(struct initramfs_plan *plan, const char *name, const char *reas
 	plan->module[plan->module_count++] = (struct initramfs_module){ .name = name, .reason = reason, .optional = optional };
 }
 
-static void want_modules(struct initramfs_plan *plan, const struct worker_job *job)
+static void want_modules(struct initramfs_plan *plan, const struct prepare_job *job)
 {
 	const struct config *config = job->config;
 
@@ -82,8 +78,8 @@ static void want_modules(struct initramfs_plan *plan, const struct worker_job *j
 	want(plan, "pvpanic-mmio", "noticing a panic at once", true);
 	if (config->disk_count)
 		want(plan, "virtio_blk", "the disks", false);
-	if (job->result->fstype[0])
-		want(plan, job->result->fstype, "the root file system", false);
+	if (job->fstype[0])
+		want(plan, job->fstype, "the root file system", false);
 	if (config->net_count)
 		want(plan, "virtio_net", "the network", false);
 	if (config->rng)
@@ -103,32 +99,34 @@ static void plan_networks(struct initramfs_plan *plan, const struct config *conf
 	}
 }
 
-static int build_initramfs(const struct worker_job *job)
+static int build_initramfs(struct prepare_job *job)
 {
 	const struct config *config = job->config;
-	struct worker_result *r = job->result;
 	struct initramfs_plan plan = {
 		.kernel_path = config->kernel_path,
 		.kernel_release = job->image->release,
 		.modules_dir = config->modules_dir,
-		.root_device = r->root[0] ? r->root : NULL,
-		.root_fstype = r->fstype[0] ? r->fstype : NULL,
+		.root_device = job->root[0] ? job->root : NULL,
+		.root_fstype = job->fstype[0] ? job->fstype : NULL,
 		.root_read_only = config->disk_count && config->disk[0].block.read_only,
 		.init = config->init,
 		.argv = config->command,
 		.env = config->env,
 		.hostname = config->command ? config->name : NULL,
 		.tty = job->io->tty,
+		/* On a terminal a quiet start is wanted; a log is to be complete. */
+		.log_full = config->console_log && !(job->io->serial_console && !job->io->command),
+		.no_cache = config->no_cache,
 	};
 
 	want_modules(&plan, job);
 	plan_networks(&plan, config);
-	return initramfs_build(&plan, job->out_fd, &r->initrd_bytes);
+	return initramfs_build(&plan, job->out_fd, &job->initrd_bytes);
 }
 
 static int worker(void *arg)
 {
-	const struct worker_job *job = arg;
+	struct prepare_job *job = arg;
 	int err = find_root(job);
 
 	if (!err && job->out_fd >= 0)
@@ -136,31 +134,34 @@ static int worker(void *arg)
 	return err;
 }
 
-static int run_worker(struct prepared *p, const struct config *config, const struct guest_io *io)
+static int start_worker(struct prepared *p, const struct config *config, const struct guest_io *io)
 {
-	struct worker_job job = { .config = config, .io = io, .image = &p->image, .out_fd = -1 };
-	int err = -ENOMEM;
-
-	job.result = shared_alloc(sizeof(*job.result));
-	if (!job.result)
-		return err;
+	p->job = shared_alloc(sizeof(*p->job));
+	if (!p->job)
+		return -ENOMEM;
+	*p->job = (struct prepare_job){ .config = config, .io = io, .image = &p->image, .out_fd = -1 };
 	if (p->own_initramfs) {
-		job.out_fd = memfd_create("initramfs", MFD_CLOEXEC);
-		if (job.out_fd < 0) {
-			err = -errno;
+		p->job->out_fd = p->initrd_fd = memfd_create("initramfs", MFD_CLOEXEC);
+		if (p->initrd_fd < 0) {
+			int err = -errno;
 			log_error("no memory file for the initramfs: %s", strerror(-err));
-			goto out;
+			return err;
 		}
-		p->initrd_fd = job.out_fd;
 	}
-	err = worker_run("initramfs", worker, &job);
-	memcpy(p->root, job.result->root, sizeof(p->root) - 1);
-	memcpy(p->fstype, job.result->fstype, sizeof(p->fstype) - 1);
+	return worker_start(&p->worker, "initramfs", worker, p->job);
+}
+
+int prepare_finish(struct prepared *p)
+{
+	int err = worker_wait(&p->worker);
+
+	if (err)
+		return err;
+	memcpy(p->root, p->job->root, sizeof(p->root) - 1);
+	memcpy(p->fstype, p->job->fstype, sizeof(p->fstype) - 1);
 	if (p->own_initramfs)
-		p->initrd_bytes = job.result->initrd_bytes;
-out:
-	shared_free(job.result, sizeof(*job.result));
-	return err;
+		p->initrd_bytes = p->job->initrd_bytes;
+	return 0;
 }
 
 /* --- the user's -------------------------------------------------------------------------------------------------------------------------- */
@@ -200,11 +201,16 @@ int prepare(struct prepared *p, const struct config *config, const struct guest_
 	p->own_initramfs = !config->initrd_path;
 	if (config->initrd_path)
 		err = open_initrd(p, config->initrd_path);
-	return err ? err : run_worker(p, config, io);
+	return err ? err : start_worker(p, config, io);
 }
 
 void prepare_release(struct prepared *p)
 {
+	/* Not killed: it may be in the middle of a cache file, and what it finds wrong is for the user, too. */
+	if (p->worker.pid > 0)
+		worker_wait(&p->worker);
+	shared_free(p->job, sizeof(*p->job));
+	p->job = NULL;
 	kernel_close(&p->image);
 	close_fd(&p->initrd_fd);
 }

@@ -12,18 +12,32 @@
 #include "arch/image.h"
 #include "vmm/config.h"
 #include "vmm/guest_io.h"
+#include "vmm/util/process.h"
+
+#define PREPARED_NAME_MAX 32
 
 struct prepared {
+	/* Known after prepare(). */
 	struct kernel_image image;
+	bool own_initramfs;
+	/* Known after prepare_finish(). */
 	int initrd_fd; /* the user's file or a memfd */
 	uint64_t initrd_bytes;
-	bool own_initramfs;
-	char root[32];	 /* "/dev/vda1"; empty: none */
-	char fstype[32]; /* "ext4"; empty: not known */
+	char root[PREPARED_NAME_MAX];	/* "/dev/vda1"; empty: none */
+	char fstype[PREPARED_NAME_MAX]; /* "ext4"; empty: not known */
+	/* prepare.c's own. */
+	struct worker worker;
+	struct prepare_job *job; /* shared with the worker */
 };
 
-/* Everything that fails is logged. -ENOMEM and the like, or what kernel_open() and initramfs_build() say. */
+/*
+ * Opens the kernel, and starts a worker that looks for the root and makes the initramfs; the machine is built meanwhile. Everything that fails is logged. -ENOMEM
+ * and the like, or what kernel_open() says.
+ */
 int prepare(struct prepared *p, const struct config *config, const struct guest_io *io);
+/* Waits for the worker. What disk_probe() and initramfs_build() say, logged. */
+int prepare_finish(struct prepared *p);
+/* Accepts a zeroed one, and one whose worker still runs. */
 void prepare_release(struct prepared *p);
 
 #endif

@@ -33,7 +33,7 @@ static int status_of(int err)
 	}
 }
 
-static int run_machine(const struct config *config, const struct prepared *prepared, const struct plan *plan, struct guest_io *io)
+static int run_machine(const struct config *config, struct prepared *prepared, struct plan *plan, struct guest_io *io)
 {
 	struct machine *machine;
 	int err = machine_new(&machine, config, prepared, plan, io);
@@ -45,11 +45,23 @@ static int run_machine(const struct config *config, const struct prepared *prepa
 	return status;
 }
 
+static int dry_run(const struct config *config, struct prepared *prepared, struct plan *plan, const struct guest_io *io)
+{
+	int err = prepare_finish(prepared);
+
+	if (!err)
+		err = plan_cmdline(plan, config, prepared, io);
+	if (err)
+		return status_of(err);
+	plan_print(plan, config, prepared);
+	return EXIT_GUEST_OFF;
+}
+
 static int run_config(const struct config *config)
 {
 	struct prepared prepared;
 	struct guest_io io;
-	struct plan plan = { 0 };
+	struct plan plan;
 	int status;
 	int err = guest_io_init(&io, config, !config->initrd_path);
 
@@ -57,17 +69,14 @@ static int run_config(const struct config *config)
 		guest_io_release(&io);
 		return status_of(err);
 	}
+	plan_devices(&plan, config);
 	err = prepare(&prepared, config, &io);
-	if (!err)
-		err = plan_make(&plan, config, &prepared, &io);
 	if (err)
 		status = status_of(err);
-	else if (config->dry_run) {
-		plan_print(&plan, config, &prepared);
-		status = EXIT_GUEST_OFF;
-	} else {
+	else if (config->dry_run)
+		status = dry_run(config, &prepared, &plan, &io);
+	else
 		status = run_machine(config, &prepared, &plan, &io);
-	}
 	plan_release(&plan);
 	prepare_release(&prepared);
 	guest_io_release(&io);

@@ -5,6 +5,7 @@
  */
 #include "arch/host.h"
 
+#include <cpuid.h>
 #include <linux/kvm.h>
 #include <string.h>
 
@@ -47,6 +48,19 @@ void arch_host_probe(struct arch_host *host, const char *cpuinfo)
 		host->module = "kvm-amd";
 		host->nested_parameter = "/sys/module/kvm_amd/parameters/nested";
 	}
+}
+
+/* Intel SDM volume 2A, CPUID.1:ECX[5] (VMX); AMD APM volume 3, CPUID Fn8000_0001_ECX[2] (SVM). */
+#define LEAF1_ECX_VMX (1u << 5)
+#define LEAF80000001_ECX_SVM (1u << 2)
+
+bool arch_host_accelerates(void)
+{
+	unsigned eax, ebx, ecx, edx;
+
+	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & LEAF1_ECX_VMX))
+		return true;
+	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & LEAF80000001_ECX_SVM);
 }
 
 const struct host_capability arch_host_capabilities[] = {

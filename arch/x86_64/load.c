@@ -7,9 +7,7 @@
  * "64-bit Boot Protocol"; x86/zero-page.rst).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
@@ -30,36 +28,9 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 
 /* --- the kernel's bytes ----------------------------------------------------------------------------------------------------------- */
 
-/* Holes in a sparse file are zero already, as fresh guest memory is. */
-static int read_sparse(int fd, uint8_t *to, uint64_t offset, uint64_t bytes)
-{
-	uint64_t end = offset + bytes;
-	struct stat st;
-
-	/* The hole behind a file's end is none of them: the file was cut short since it was recognised. */
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size < end)
-		return -ENODATA;
-	for (uint64_t at = offset; at < end;) {
-		off_t data = lseek(fd, (off_t)at, SEEK_DATA);
-		if (data < 0 && errno == ENXIO)
-			return 0;
-		if (data < 0)
-			return pread_full(fd, to + (at - offset), end - at, at);
-		if ((uint64_t)data >= end)
-			return 0;
-		off_t hole = lseek(fd, data, SEEK_HOLE);
-		uint64_t stop = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
-		int err = pread_full(fd, to + ((uint64_t)data - offset), stop - (uint64_t)data, (uint64_t)data);
-		if (err)
-			return err;
-		at = stop;
-	}
-	return 0;
-}
-
 static int load_segment(struct vm *vm, const struct image_segment *s, int fd)
 {
-	uint8_t *to = mem_at(&vm->mem, s->gpa, s->mem_bytes);
+	void *to = mem_at(&vm->mem, s->gpa, s->mem_bytes);
 
 	if (s->gpa < MAP_HIGH_RAM) {
 		log_error("the kernel wants to be at 0x%llx, but the first MiB is for tables: this is no kernel for a PC",
@@ -71,7 +42,7 @@ static int load_segment(struct vm *vm, const struct image_segment *s, int fd)
 			  (unsigned long long)(s->mem_bytes >> 20), (unsigned long long)s->gpa);
 		return -ENOMEM;
 	}
-	int err = read_sparse(fd, to, s->file_offset, s->file_bytes);
+	int err = pread_full(fd, to, s->file_bytes, s->file_offset);
 	if (err)
 		log_error("the kernel can't be read: %s", strerror(-err));
 	return err;
@@ -288,19 +259,18 @@ static int write_gdt(struct vm *vm, bool long_mode)
 	return mem_write(&vm->mem, MAP_GDT, gdt, sizeof(gdt));
 }
 
-int arch_load(struct vm *vm, struct arch_boot *boot)
+int arch_load_kernel(struct vm *vm, struct arch_boot *boot)
+{
+	boot->kernel_bytes = 0;
+	return boot->image->format == IMAGE_BZIMAGE ? load_bzimage(vm, boot) : load_elf(vm, boot);
+}
+
+int arch_load_rest(struct vm *vm, struct arch_boot *boot)
 {
 	struct ram_map map;
-	int err;
+	int err = load_initrd(vm, boot);
 
 	boot->boot_info = MAP_BOOT_INFO;
-	boot->kernel_bytes = 0;
-	if (boot->image->format == IMAGE_BZIMAGE)
-		err = load_bzimage(vm, boot);
-	else
-		err = load_elf(vm, boot);
-	if (!err)
-		err = load_initrd(vm, boot);
 	if (!err)
 		err = load_cmdline(vm, boot);
 	if (err)

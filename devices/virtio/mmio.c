@@ -477,7 +477,7 @@ static int watch_queue(struct virtio_mmio *mmio, unsigned queue)
 	return loop_add(mmio->dev->loop, watch);
 }
 
-int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq)
+int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq, void *page)
 {
 	int err = 0;
 
@@ -486,18 +486,12 @@ int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct ir
 		.transport = { .interrupt = mmio_interrupt, .needs_reset = mmio_needs_reset },
 		.dev = dev,
 		.irq = irq,
-		.page_bytes = (size_t)sysconf(_SC_PAGESIZE),
+		.page = page,
 		.ack_fd = -1,
 	};
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
 		mmio->notify_fd[i] = -1;
 	pthread_mutex_init(&dev->lock, NULL);
-	void *page = mmap(NULL, mmio->page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED) {
-		err = -errno;
-		goto release;
-	}
-	mmio->page = page;
 	for (unsigned i = 0; i < dev->queue_count && !err; i++)
 		err = watch_queue(mmio, i);
 	if (err)
@@ -525,15 +519,12 @@ void virtio_mmio_release(struct virtio_mmio *mmio)
 
 	if (!dev)
 		return;
-	if (mmio->page)
-		virtio_mmio_reset(mmio);
+	virtio_mmio_reset(mmio);
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++) {
 		loop_remove(dev->loop, &mmio->notify_watch[i]);
 		close_fd(&mmio->notify_fd[i]);
 	}
 	close_fd(&mmio->ack_fd);
-	if (mmio->page)
-		munmap(mmio->page, mmio->page_bytes);
 	dev->transport = NULL;
 	pthread_mutex_destroy(&dev->lock);
 	mmio->dev = NULL;

@@ -30,8 +30,7 @@ struct virtio_mmio {
 	struct virtio_transport transport;
 	struct virtio_dev *dev;
 	struct irq *irq;
-	uint8_t *page;	      /* what the driver reads: page_bytes of anonymous memory, page-aligned */
-	size_t page_bytes;
+	uint8_t *page;	      /* what the driver reads: VIRTIO_MMIO_BYTES, the caller's */
 	int notify_fd[VIRTIO_QUEUES_MAX]; /* eventfds, for KVM_IOEVENTFD at QUEUE_NOTIFY with the queue's number as data */
 	/* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, 4 bytes, data VIRTIO_MMIO_INT_USED and no other; -1 until virtio_mmio_use_ack_fd() */
 	int ack_fd;
@@ -49,10 +48,10 @@ struct virtio_mmio {
 };
 
 /*
- * Takes a filled-in device. `irq` is raised for it and lives longer than the transport. The notification eventfds are made and watched on
+ * Takes a filled-in device. `irq` is raised for it; `page` is VIRTIO_MMIO_BYTES of zeroed memory, aligned to 4 bytes; both live longer than the transport. The notification eventfds are made and watched on
  * dev->loop at once, so this is called before that loop runs. Initialises dev->lock.
  */
-int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq);
+int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq, void *page);
 
 /* The caller is going to swallow InterruptACK of VIRTIO_MMIO_INT_USED with an ioeventfd: makes ack_fd. Before the first access. */
 int virtio_mmio_use_ack_fd(struct virtio_mmio *mmio);

@@ -67,7 +67,7 @@ void fake_driver_init(struct fake_driver *drv)
 
 void fake_driver_plug(struct fake_driver *drv, struct virtio_dev *dev)
 {
-	int err = virtio_mmio_init(&drv->mmio, dev, &drv->irq);
+	int err = virtio_mmio_init(&drv->mmio, dev, &drv->irq, drv->page);
 
 	assert(!err);
 	(void)err;

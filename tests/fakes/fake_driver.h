@@ -73,6 +73,7 @@ struct fake_driver {
 	struct loop *loop;
 	struct virtio_dev *dev; /* NULL until attach */
 	struct virtio_mmio mmio;
+	uint8_t page[VIRTIO_MMIO_BYTES]; /* its registers */
 	struct irq irq;
 	atomic_uint interrupts; /* pulses of the line so far */
 	uint64_t features;	/* what was accepted */

@@ -2,9 +2,13 @@
 /* Workers: see process.h. */
 #include "vmm/util/process.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -93,4 +97,30 @@ void shared_free(void *p, size_t bytes)
 {
 	if (p)
 		munmap(p, bytes);
+}
+
+/* Only what was never written may be dropped: a private page that was would come back as the file has it, without its relocations. */
+static int drop_constants(struct dl_phdr_info *object, size_t size, void *arg)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)size;
+	(void)arg;
+	if (object->dlpi_addr == getauxval(AT_SYSINFO_EHDR))
+		return 0; /* the vDSO is no file */
+	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &object->dlpi_phdr[i];
+		if (p->p_type != PT_LOAD || (p->p_flags & PF_W))
+			continue;
+		uintptr_t start = (object->dlpi_addr + p->p_vaddr) & ~(page - 1);
+		uintptr_t end = (object->dlpi_addr + p->p_vaddr + p->p_memsz + page - 1) & ~(page - 1);
+		madvise((void *)start, end - start, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+void process_trim(void)
+{
+	malloc_trim(0);
+	dl_iterate_phdr(drop_constants, NULL);
 }

@@ -47,7 +47,8 @@ static int tear_down(void **state)
 static const char *cmdline(struct paper *p)
 {
 	plan_release(&p->plan);
-	assert_int_equal(plan_make(&p->plan, &p->config, &p->prepared, &p->io), 0);
+	plan_devices(&p->plan, &p->config);
+	assert_int_equal(plan_cmdline(&p->plan, &p->config, &p->prepared, &p->io), 0);
 	return p->plan.cmdline;
 }
 

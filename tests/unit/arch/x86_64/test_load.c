@@ -31,6 +31,13 @@ struct machine {
 	char said[4096];
 };
 
+static int load_all(struct vm *vm, struct arch_boot *boot)
+{
+	int err = arch_load_kernel(vm, boot);
+
+	return err ? err : arch_load_rest(vm, boot);
+}
+
 static uint8_t pattern(uint64_t i)
 {
 	return (uint8_t)(i * 7 + (i >> 8) * 13 + 1);
@@ -90,7 +97,7 @@ static void end(struct machine *m)
 static int load(struct machine *m)
 {
 	int saved, memory = capture_begin(STDERR_FILENO, &saved);
-	int err = arch_load(&m->vm, &m->boot);
+	int err = load_all(&m->vm, &m->boot);
 
 	capture_end(STDERR_FILENO, saved, memory, m->said, sizeof(m->said));
 	return err;

@@ -575,7 +575,7 @@ static void a_reset_loses_no_input(void **state)
 	size_t n = guest_receive(&g, PORT, buf, sizeof(buf));
 	/* What the driver was given before the reset is its own; nothing after that is missing. */
 	assert_in_range(n, 0, 8);
-	assert_memory_equal(buf, "89abcdef" + 8 - n, n);
+	assert_memory_equal(buf, &"89abcdef"[8 - n], n);
 	host_says("next", 4);
 	expect_input("next");
 }

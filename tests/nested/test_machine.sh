@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Processors and memory, and the ways of giving a kernel.
+. "$(dirname "$0")/lib.sh"
+root=$(disk root)
+
+run_vm --disk "$root,ro" --cpus 4 --memory 4G -- \
+	sh -c 'nproc; grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; dmesg -r | grep -c "^<[0-4]>.*ACPI"; grep -E "RAM$" /proc/iomem' </dev/null
+ended "4 processors and 4 GiB" 0
+matches "all four run" $'^4\n' "$output"
+memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' <<<"$output")
+check "the memory is there" test "${memory:-0}" -gt 3900000
+matches "some of it above 4 GiB" '1[0-9a-f]{8} : System RAM' "$output"
+matches "nothing against the ACPI tables of four" $'kB\n4\n0\n' "$output"
+
+run_vm --disk "$root,ro" --unpack guest -- uname -r </dev/null
+ended "the kernel unpacks itself in the guest" 0
+
+# The kernel proper, bare and compressed
+kernel=$KERNEL
+vm=("$TINYVMM" --kernel "$VMLINUX" --modules "$MODULES")
+run_vm --disk "$root,ro" -- uname -r </dev/null
+ended "an ELF vmlinux" 0
+"$BUSYBOX" gzip -1 -c "$VMLINUX" >"$test_dir/vmlinux.gz"
+vm=("$TINYVMM" --kernel "$test_dir/vmlinux.gz" --modules "$MODULES" --no-cache)
+run_vm --disk "$root,ro" -- uname -r </dev/null
+ended "a gzipped vmlinux, and no cache" 0
+rm -f "$test_dir/vmlinux.gz"
+vm=("$TINYVMM" --kernel "$kernel")
+
+# An initramfs of the user's own: busybox, and a power-off that needs no driver
+mkdir -p "$test_dir/initrd/bin"
+cp "$BUSYBOX" "$test_dir/initrd/bin/busybox"
+cat >"$test_dir/initrd/init" <<-'END'
+	#!/bin/busybox sh
+	/bin/busybox mkdir -p /dev /proc
+	/bin/busybox mount -t devtmpfs dev /dev
+	/bin/busybox mount -t proc proc /proc
+	/bin/busybox echo "initrd: $(/bin/busybox cat /proc/cmdline)" >/dev/ttyS0
+	/bin/busybox poweroff -f
+END
+chmod +x "$test_dir/initrd/init"
+(cd "$test_dir/initrd" && find . | "$BUSYBOX" cpio -o -H newc 2>/dev/null) >"$test_dir/initrd.cpio"
+run_vm --initrd "$test_dir/initrd.cpio" --console serial --append 'my.option=1' </dev/null
+ended "an initramfs of the user's own" 0
+matches "gets the command line with what was appended" 'initrd: .*my\.option=1' "$output"

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The user network: DHCP, names, data in and out with checksums, a forwarded port.
+. "$(dirname "$0")/lib.sh"
+root=$(disk root)
+
+mkdir "$test_dir/www"
+"$BUSYBOX" dd if=/dev/urandom of="$test_dir/www/blob" bs=1024 count=8192 2>/dev/null
+sum=$(sha256sum <"$test_dir/www/blob")
+"$BUSYBOX" httpd -f -p 127.0.0.1:8321 -h "$test_dir/www" &
+http=$!
+servers=("$http")
+if [ -n "$NAMESERVER" ]; then
+	"$NAMESERVER" 127.0.0.1 53 host.tinyvmm.test=10.0.2.2 &
+	servers+=($!)
+fi
+stop_servers() { kill "${servers[@]}" 2>/dev/null; }
+at_end+=(stop_servers)
+
+if boot "boots with a forwarded port" --disk "$root,cow" --net user,hostfwd=tcp:127.0.0.1:8322-:80; then
+	at_shell 'ip addr show eth0; ip route; cat /etc/resolv.conf'
+	matches "an address by DHCP" 'inet 10\.0\.2\.15/24' "$output"
+	matches "a way out" 'default via 10\.0\.2\.2' "$output"
+	matches "a name server" 'nameserver 10\.0\.2\.3' "$output"
+	matches "large packets" 'mtu 65520' "$output"
+	at_shell 'for i in 1 2 3 4 5 6 7 8 9 10; do ip -6 addr show eth0 | grep -q "fec0:.*tentative" || break; sleep 1; done; ip -6 addr show eth0'
+	matches "an IPv6 address" 'inet6 fec0:' "$output"
+	at_shell 'ping -c 1 -w 20 10.0.2.2'
+	matches "the gateway answers" '1 packets received' "$output"
+	if [ -n "$NAMESERVER" ]; then
+		at_shell 'nslookup -type=a host.tinyvmm.test'
+		matches "a name is looked up through the host" 'Address: 10\.0\.2\.2' "$output"
+		at_shell 'nslookup -type=a nothing.tinyvmm.test'
+		matches "one that is not there is not found" 'NXDOMAIN' "$output"
+	else
+		skip "a name is looked up through the host" "the host's own name server is not ours to set"
+		skip "one that is not there is not found" "the host's own name server is not ours to set"
+	fi
+	at_shell 'wget -q -O /tmp/blob http://10.0.2.2:8321/blob; sha256sum </tmp/blob' 120
+	same "a download arrives whole" "$sum" "${output%$'\n'}"
+	at_shell 'mkdir /tmp/www; cp /tmp/blob /tmp/www; httpd -p 80 -h /tmp/www; echo started'
+	same "the forwarded port leads to the guest" "$sum" "$("$BUSYBOX" wget -q -O - http://127.0.0.1:8322/blob | sha256sum)"
+	downloads=()
+	for _ in 1 2 3 4 5 6 7 8; do
+		"$BUSYBOX" timeout 120 "$BUSYBOX" wget -q -O - http://127.0.0.1:8322/blob | sha256sum >>"$test_dir/sums" &
+		downloads+=($!)
+	done
+	wait "${downloads[@]}"
+	same "eight at once" 8 "$(grep -c "$sum" "$test_dir/sums")"
+	console_send poweroff
+	console_wait 60
+	same "and powers off" 0 $?
+fi
+
+# nc ends when its own input does: it gets one that does not
+mkfifo "$test_dir/never"
+"$BUSYBOX" nc -l -p 8323 <>"$test_dir/never" >"$test_dir/received" &
+servers+=($!)
+run_vm --disk "$root,cow" -- sh -c 'cat >/tmp/x; nc 10.0.2.2 8323 </tmp/x; ip link | grep -c eth' <"$test_dir/www/blob"
+ended "a command sends data" 0
+same "an upload arrives whole" "$sum" "$(sha256sum <"$test_dir/received")"
+
+run_vm --disk "$root,cow" --net none -- sh -c 'ls /sys/class/net' </dev/null
+same "--net none" lo "$output"
+
+run_vm --disk "$root,cow" --net user,hostfwd=tcp:127.0.0.1:8321-:22 -- true </dev/null
+matches "a port in use is refused by name" '8321' "$errors"
+ended "with the status of a bad usage" 2
