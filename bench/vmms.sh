@@ -41,7 +41,7 @@ tinyvmm_command() {
 	boot) command+=(--net none) ;;
 	io) command+=(--net user --disk "$ROOT,ro" --disk "$DATA") ;;
 	esac
-	command+=(--initrd "$INITRD" --append "$(guest_arguments "$1")")
+	command+=(--initrd "$INITRD" --append "quiet $(guest_arguments "$1")")
 }
 
 # qemu_command MACHINE KERNEL boot|io. Nothing that Debian's QEMU would add by itself; disks on io_uring, as tinyvmm has them.

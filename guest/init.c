@@ -131,6 +131,21 @@ void init_send(struct init *in, const char *line)
 	}
 }
 
+/* Until the host says CONTROL_TAKEN; anything that it says is that. A slow reader may take its time. */
+static void wait_until_taken(const struct init *in)
+{
+	struct pollfd fd = { .fd = in->control, .events = POLLIN };
+	char line[sizeof(CONTROL_TAKEN)];
+
+	while (in->control >= 0) {
+		long n = sys_poll(&fd, 1, -1);
+		if (n < 0 && n != -EINTR)
+			return;
+		if (n > 0 && (!(fd.revents & POLLIN) || sys_read(in->control, line, sizeof(line)) != -EAGAIN))
+			return;
+	}
+}
+
 void init_power_off(void)
 {
 	SYS0(sync);
@@ -290,6 +305,7 @@ static _Noreturn void be_init_for_command(struct init *in)
 	text_add(&message, "\n");
 	init_send(in, message.buf);
 	root_leave(in);
+	wait_until_taken(in);
 	init_power_off();
 }
 

@@ -12,12 +12,7 @@ cd "$here/.."
 tinyvmm=$1 nameserver=$2
 kernel=$(scripts/get-kernel.sh demo/kernel)
 busybox=$(busybox_static demo)
-if [ -f demo/rootfs.img ]; then
-	say "reusing demo/rootfs.img"
-else
-	say "making demo/rootfs.img"
-	scripts/make-rootfs.sh --cache demo demo/rootfs.img
-fi
+scripts/make-rootfs.sh --cache demo demo/rootfs.img
 
 if hardware_kvm; then
 	# The name of where the packages came from; unknown when the host has no network just now

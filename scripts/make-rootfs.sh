@@ -4,7 +4,8 @@
 # make-rootfs.sh [--cache DIR] [--size MIB] [--program FILE]... FILE
 #
 # Makes an ext4 root image with a small system: busybox, the real lsblk, and what --program adds, each with its libraries. Needs no root,
-# and no network where busybox-static is installed (else that package is fetched into DIR). The same packages give the same bytes.
+# and no network where busybox-static is installed (else that package is fetched into DIR). The same packages give the same bytes. An image that is
+# there already, and no older than what it is made from, stays.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
@@ -23,6 +24,12 @@ while [ $# -gt 1 ]; do
 done
 [ $# = 1 ] || die "usage: make-rootfs.sh [--cache DIR] [--size MIB] [--program FILE]... FILE"
 image=$1
+
+if [ -f "$image" ] && [ -z "$(find "$here/lib.sh" "$here/make-rootfs.sh" "$here/rootfs" -newer "$image")" ]; then
+	say "reusing $image"
+	exit 0
+fi
+say "making $image"
 
 # All that could differ from run to run has one value here: times, the file system's identity, the order of names.
 export LC_ALL=C E2FSPROGS_FAKE_TIME=1700000000

@@ -55,6 +55,8 @@ static void control_line(struct guest_io *io, const char *line)
 		   !parse_u64(line + strlen(CONTROL_EXIT), 0, 255, &status)) {
 		io->has_status = true;
 		io->status = (int)status;
+		if (io->command_ended)
+			io->command_ended(io->machine);
 	} else if (!strncmp(line, CONTROL_FATAL, strlen(CONTROL_FATAL))) {
 		/* Text of the guest's: nothing in it may reach a terminal as a command. */
 		size_t n = 0;
@@ -173,6 +175,7 @@ int guest_io_init(struct guest_io *io, const struct config *config, bool own_ini
 		first->output = log_output;
 	if (io->tty)
 		join_user(io, add_console(io));
+	io->control_port = io->port_count;
 	add_port(io, PORT_CONTROL)->output = control_output;
 	if (io->command && !io->tty)
 		join_streams(io);

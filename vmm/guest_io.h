@@ -40,10 +40,15 @@ struct guest_io {
 	int status;
 	char fatal[GUEST_IO_LINE_BYTES];
 
+	/* The command has ended; called on the loop's thread, under the console's lock. May be NULL. */
+	void (*command_ended)(void *arg);
+	void *machine; /* its argument */
+
 	struct escape escape;
 	unsigned port_count;
 	struct virtio_console_port port[VIRTIO_CONSOLE_PORTS_MAX];
 	unsigned terminal_port; /* the port whose size follows the terminal's */
+	unsigned control_port;
 	struct serial_config serial;
 };
 

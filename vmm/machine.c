@@ -12,6 +12,7 @@
 
 #include "arch/arch.h"
 #include "arch/host.h"
+#include "guest/protocol.h"
 #include "vmm/machine_devices.h"
 #include "vmm/sandbox.h"
 #include "vmm/terminal.h"
@@ -40,6 +41,8 @@ struct machine {
 	int signal; /* that asked us to end; 0: none */
 	struct loop_watch signal_watch;
 	struct loop_timer timeout;
+	struct loop_work taken; /* guest/init is to be told that the command's output is out */
+	struct loop_timer taken_retry;
 };
 
 /* --- stopping --------------------------------------------------------------------------------------------------------------------- */
@@ -103,6 +106,24 @@ static void on_escape_help(void *arg)
 static void on_escape_break(void *arg)
 {
 	machine_devices_break(((struct machine *)arg)->devices);
+}
+
+/* A command's status is here, its output may still wait for a slow reader. guest/init is told when that is over. */
+#define TAKEN_RETRY_NS 5000000
+
+static void tell_taken(void *arg)
+{
+	struct machine *m = arg;
+
+	if (!machine_devices_finish(m->devices) || !machine_devices_tell_init(m->devices, CONTROL_TAKEN))
+		loop_timer_set(m->loop, &m->taken_retry, TAKEN_RETRY_NS);
+}
+
+static void on_command_ended(void *arg)
+{
+	struct machine *m = arg;
+
+	loop_defer(m->loop, &m->taken);
 }
 
 /* Signals become events of the loop; from here on none interrupts anything. */
@@ -324,6 +345,10 @@ int machine_new(struct machine **out, const struct config *config, struct prepar
 	/* Elsewhere the key becomes a Ctrl-O in the input, which is the SysRq key of Linux's hvc driver. */
 	if (io->serial_console)
 		io->escape.send_break = on_escape_break;
+	io->command_ended = on_command_ended;
+	io->machine = m;
+	m->taken = (struct loop_work){ .run = tell_taken, .arg = m };
+	m->taken_retry = (struct loop_timer){ .expired = tell_taken, .arg = m };
 	m->loop = loop_new();
 	int err = m->loop ? build(m) : -ENOMEM;
 	if (err) {

@@ -367,6 +367,11 @@ bool machine_devices_finish(struct machine_devices *d)
 	return virtio_console_flush(d->console) && serial;
 }
 
+bool machine_devices_tell_init(struct machine_devices *d, const char *text)
+{
+	return virtio_console_inject(d->console, d->site.io->control_port, text, strlen(text));
+}
+
 void machine_devices_resize(struct machine_devices *d, uint16_t columns, uint16_t rows)
 {
 	virtio_console_resize(d->console, d->site.io->terminal_port, columns, rows);

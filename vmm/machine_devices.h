@@ -34,6 +34,9 @@ void machine_devices_reset(struct machine_devices *devices);
  */
 bool machine_devices_finish(struct machine_devices *devices);
 
+/* Sends text to guest/init. False when the guest has no room for it now. */
+bool machine_devices_tell_init(struct machine_devices *devices, const char *text);
+
 void machine_devices_resize(struct machine_devices *devices, uint16_t columns, uint16_t rows);
 /* A break on the serial port. */
 void machine_devices_break(struct machine_devices *devices);

@@ -45,7 +45,8 @@ static int find_root(struct prepare_job *job)
 		return 0; /* block_open() will explain it */
 	int err = disk_probe(fd, &probe);
 	close(fd);
-	if (err && !config->root) {
+	/* A user's own initramfs may know better. */
+	if (err && !config->root && !config->initrd_path) {
 		log_error("%s: no root file system was found on it: name its device with --root, or give an --initrd", path);
 		return err;
 	}
@@ -113,6 +114,9 @@ static int build_initramfs(struct prepare_job *job)
 		.env = config->env,
 		.hostname = config->command ? config->name : NULL,
 		.tty = job->io->tty,
+		/* On a terminal a quiet start is wanted; a log is to be complete. */
+		.log_full = config->console_log && !(job->io->serial_console && !job->io->command),
+		.no_cache = config->no_cache,
 	};
 
 	want_modules(&plan, job);

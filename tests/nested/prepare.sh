@@ -6,6 +6,8 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 
-scripts/get-kernel.sh demo/kernel >/dev/null
-busybox_static demo >/dev/null
-[ -f demo/rootfs.img ] || scripts/make-rootfs.sh --cache demo demo/rootfs.img
+kernel=$(scripts/get-kernel.sh demo/kernel)
+scripts/make-rootfs.sh --cache demo demo/rootfs.img
+if ! [ demo/vmlinux -nt "$kernel" ]; then
+	scripts/extract-vmlinux.sh "$kernel" demo/vmlinux
+fi

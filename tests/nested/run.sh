@@ -12,7 +12,7 @@ build=build/$(uname -m)
 release=$(<demo/kernel/release)
 busybox=$(busybox_static demo)
 if hardware_kvm; then
-	TINYVMM=$PWD/$build/tinyvmm KERNEL=$PWD/demo/kernel/boot/vmlinuz-$release MODULES=$PWD/demo/kernel ROOTFS=$PWD/demo/rootfs.img \
+	TINYVMM=$PWD/$build/tinyvmm KERNEL=$PWD/demo/kernel/boot/vmlinuz-$release MODULES=$PWD/demo/kernel ROOTFS=$PWD/demo/rootfs.img VMLINUX=$PWD/demo/vmlinux \
 		BUSYBOX=$busybox NAMESERVER='' exec tests/nested/outer.sh "$@"
 fi
 
@@ -24,6 +24,7 @@ done
 # The largest guest has 4 GiB: what is not touched costs nothing
 exec scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 5120 --cpus 2 --timeout "${NESTED_SECONDS:-1200}" \
 	--log "build/check/outer-$1.log" --tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
-	--file tests:/src/tests --file scripts:/src/scripts --file demo/rootfs.img:/root/rootfs.img -- \
-	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img BUSYBOX=/bin/busybox \
+	--file tests:/src/tests --file scripts:/src/scripts --file demo/rootfs.img:/root/rootfs.img \
+	--file demo/vmlinux:/root/vmlinux -- \
+	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux BUSYBOX=/bin/busybox \
 	NAMESERVER=nameserver bash /src/tests/nested/outer.sh "$@"

@@ -14,7 +14,7 @@ if [ -n "$NAMESERVER" ]; then
 	"$NAMESERVER" 127.0.0.1 53 host.tinyvmm.test=10.0.2.2 &
 	servers+=($!)
 fi
-stop_servers() { kill "${servers[@]}"; }
+stop_servers() { kill "${servers[@]}" 2>/dev/null; }
 at_end+=(stop_servers)
 
 if boot "boots with a forwarded port" --disk "$root,cow" --net user,hostfwd=tcp:127.0.0.1:8322-:80; then
@@ -52,7 +52,9 @@ if boot "boots with a forwarded port" --disk "$root,cow" --net user,hostfwd=tcp:
 	same "and powers off" 0 $?
 fi
 
-"$BUSYBOX" nc -l -p 8323 >"$test_dir/received" &
+# nc ends when its own input does: it gets one that does not
+mkfifo "$test_dir/never"
+"$BUSYBOX" nc -l -p 8323 <>"$test_dir/never" >"$test_dir/received" &
 servers+=($!)
 run_vm --disk "$root,cow" -- sh -c 'cat >/tmp/x; nc 10.0.2.2 8323 </tmp/x; ip link | grep -c eth' <"$test_dir/www/blob"
 ended "a command sends data" 0

@@ -34,7 +34,8 @@ int worker_start(struct worker *worker, const char *name, int (*job)(void *arg),
 		if (getppid() != parent)
 			_exit(1);
 		int err = job(arg);
-		_exit(err < 0 && err >= -255 ? -err : 0);
+		/* A status has eight bits, and no failure may look like success. */
+		_exit(err >= 0 ? 0 : err >= -255 ? -err : EIO);
 	}
 	worker->pid = pid;
 	return 0;
