@@ -1,210 +1,166 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench-vmm.sh TINYVMM PROBE: tinyvmm beside Debian's QEMU (microvm, q35), the same kernel, initramfs and disks, in turns; prints a Markdown
-# table of medians and, in brackets, least and most. Where there is no hardware virtualization all of them run inside the same emulated machine
-# (scripts/nested.sh): there the relations count, not the numbers.
+# bench-vmm.sh TINYVMM MEASURE: tinyvmm beside Debian's QEMU: the same kernel and initramfs in the same run, rounds interleaved. Prints a
+# Markdown table of medians, with the least and the most; build/bench keeps it, and all samples. docs/PERFORMANCE.md says what each row is.
 #
-#   ROUNDS=3             measurements of each kind
-#   SECONDS_EACH=8       of each disk and network measurement
-#   OUTER_CPUS=1         processors of the emulated machine
-#   ROWS='boot disk net setup icount'      what to measure
-#   PEER='name=command'  another VMM: in its command {bzimage} {vmlinux} {initrd} {append} {root} {data} {memory} stand for what all get;
-#                        its first word is a program on this machine
+# Guests run on this host where it has hardware virtualization, else inside emulated hardware with nested KVM. The time to the first KVM_RUN is
+# always of this host's own /dev/kvm.
+#
+# From the environment:
+#   ROUNDS=3                    of each monitor
+#   BENCH='start boot io size'  groups of rows: exec to first KVM_RUN; boot to /init, CPU time, exits, memory; disk and network; size
+#   VMMS, IO_VMMS               the monitors, by their names in vmms.sh
+#   PEER='NAME=COMMAND'         one more monitor (more, a line each). In COMMAND {kernel} (bzImage), {vmlinux}, {initrd}, {append}, {memory}
+#                               (MiB), {disk} and {data} (images) are filled in; words in [ ] are for disk and network runs only. It must have
+#                               its console, ttyS0, on standard output. Example:
+#                               PEER='kvmtool=lkvm run -k {kernel} -i {initrd} -p {append} -m {memory} [-d {disk},ro -d {data} -n mode=user]'
+#   PEER_FILES='SRC:DEST ...'   what that one reads, for the emulated machine
+#   SECONDS_EACH=3              of each disk and network load
+#   BENCH_ICOUNT=1              the emulated machine's clock counts instructions: times repeat to about 1 %, and are not those of real hardware
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
+PATH=$PATH:/usr/sbin:/sbin
 
-tinyvmm=$1 probe=$2
-rounds=${ROUNDS:-3}
-seconds_each=${SECONDS_EACH:-8}
-rows=${ROWS:-boot disk net setup icount}
-work=build/bench
-mkdir -p "$work"
-results=$work/results
-: >"$results"
+tinyvmm=$PWD/$1 measure=$PWD/$2
+dir=$PWD/build/bench
+mkdir -p "$dir/logs"
+export ROUNDS=${ROUNDS:-3} BENCH=${BENCH:-start boot io size} SECONDS_EACH=${SECONDS_EACH:-3}
+export PEERS=${PEER:-} XDG_CACHE_HOME=$dir/cache
+# shellcheck source=bench/vmms.sh
+. bench/vmms.sh
+peers=$(vmm_peers | tr '\n' ' ')
+export VMMS="${VMMS:-${vmm_list[*]} $peers}" IO_VMMS="${IO_VMMS:-tinyvmm microvm-pvh q35-pvh $peers}"
 
-# --- what all of them boot -----------------------------------------------------------------------------------------------------------
+wanted() { case " $BENCH " in *" $1 "*) true ;; *) false ;; esac }
 
-kernel=$(scripts/get-kernel.sh demo/kernel)
-release=$(<demo/kernel/release)
-busybox=$(busybox_static demo)
-scripts/make-rootfs.sh --cache demo --size 384 --program "$(command -v fio)" --program "$(command -v iperf3)" "$work/rootfs.img"
-[ "$work/vmlinux" -nt "$kernel" ] || scripts/extract-vmlinux.sh "$kernel" "$work/vmlinux"
+# --- what all of them run -------------------------------------------------------------------------------------------------------
 
-# An initramfs with drivers for both ways of finding virtio devices
-make_initrd() (
+make_initramfs() {
+	local tree module
 	tree=$(mktemp -d)
-	trap 'rm -rf "$tree"' EXIT
-	mkdir -p "$tree"/{bin,dev,proc,sys,root,modules}
+	mkdir -p "$tree/bin" "$tree/modules"
 	cp "$busybox" "$tree/bin/busybox"
-	cp bench/guest-init "$tree/init"
+	install -m 755 bench/guest/init.sh "$tree/init"
+	install -m 755 bench/guest/io.sh "$tree/io.sh"
 	for module in virtio_mmio virtio_pci virtio_blk virtio_net crc32c_generic ext4; do
-		PATH=$PATH:/usr/sbin:/sbin modprobe --show-depends -d demo/kernel -S "$release" "$module"
+		modprobe --show-depends -d demo/kernel -S "$release" "$module"
 	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r module; do
 		cp "$module" "$tree/modules/"
 		echo "${module##*/}"
 	done >"$tree/modules.list"
-	(cd "$tree" && find . | "$busybox" cpio -o -H newc 2>/dev/null)
-)
-make_initrd >"$work/initrd"
+	(cd "$tree" && find . | sort | "$busybox" cpio -o -H newc 2>/dev/null) >"$dir/initramfs.cpio"
+	rm -rf "$tree"
+}
 
-# --- measuring ------------------------------------------------------------------------------------------------------------------------
+# The kernel as tinyvmm unpacks it, for PVH boots: its cache has it behind a header of 64 KiB.
+make_vmlinux() {
+	local cached
+	"$tinyvmm" --kernel "$kernel" --disk "$dir/rootfs.img" --dry-run >/dev/null
+	cached=$(find "$XDG_CACHE_HOME/tinyvmm/kernel" -type f -size +1M -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
+	[ -n "$cached" ] || die "tinyvmm left no unpacked kernel in its cache"
+	tail -c +65537 "$cached" >"$dir/vmlinux"
+}
 
-peer=${PEER:-}
-peer_name=${peer%%=*} peer_command=${peer#*=}
-
-# Where KVM is: inside (emulated), or here (hardware)
-measure() {
-	local programs=() program
-	if hardware_kvm; then
-		env PATH="$PWD/$(dirname "$tinyvmm"):$PWD/$(dirname "$probe"):$PATH" BZIMAGE="$kernel" VMLINUX="$work/vmlinux" INITRD="$work/initrd" ROOT="$work/rootfs.img" \
-			BUSYBOX="$busybox" PEER_NAME="$peer_name" PEER_COMMAND="$peer_command" bash bench/inside.sh "$@"
-		return
+prepare() {
+	kernel=$PWD/$(scripts/get-kernel.sh demo/kernel)
+	release=$(<demo/kernel/release)
+	busybox=$(busybox_static demo)
+	if ! [ -f "$dir/rootfs.img" ]; then
+		say "making a root image with fio and iperf3"
+		scripts/make-rootfs.sh --cache demo --size 384 --program "$(command -v fio)" --program "$(command -v iperf3)" "$dir/rootfs.img"
 	fi
-	for program in bash sed iperf3 qemu-system-x86_64 ${peer_command%% *}; do
-		programs+=(--program "$(command -v "$program")")
-	done
-	scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 4096 --disk-size 6144 --timeout "${BENCH_TIMEOUT:-7200}" \
-		--log "$work/outer.log" "${outer[@]}" --tinyvmm "$tinyvmm" --program "$probe" "${programs[@]}" \
-		--file /usr/share/qemu:/usr/share/qemu --file /usr/share/seabios:/usr/share/seabios --file bench/inside.sh:/src/inside.sh \
-		--file "$work/vmlinux:/root/vmlinux" --file "$work/initrd:/root/initrd" --file "$work/rootfs.img:/root/rootfs.img" -- \
-		env BZIMAGE="/kernel/boot/vmlinuz-$release" VMLINUX=/root/vmlinux INITRD=/root/initrd ROOT=/root/rootfs.img BUSYBOX=/bin/busybox \
-		PEER_NAME="$peer_name" PEER_COMMAND="$peer_command" bash /src/inside.sh "$@"
+	make_initramfs
+	make_vmlinux
 }
 
-# Lines "result VMM ROW VALUE" are kept, all others are for whoever watches
-keep() {
-	local line
-	while IFS= read -r line; do
-		case $line in
-		'result '*) echo "${line#result }" >>"$results" ;;
-		esac
-		say "$line"
-	done
-}
+# --- runs -----------------------------------------------------------------------------------------------------------------------
 
-# From exec to the first KVM_RUN, on this machine's own KVM, traced
-first_run() {
-	local vmm=$1 log=$work/strace pid i
-	shift
-	rm -f "$log"
-	strace -f --seccomp-bpf -ttt -e trace=execve,ioctl -o "$log" "$@" >/dev/null 2>&1 </dev/null &
-	pid=$!
-	for ((i = 0; i < 200; i++)); do
-		! grep -q KVM_RUN "$log" 2>/dev/null || break
-		sleep 0.05
-	done
-	{
-		kill -KILL "$(sed -n '1s/ .*//p' "$log")" # the first line is the VMM's own execve
-		wait "$pid"
-	} 2>/dev/null || true
-	awk -v vmm="$vmm" '/execve\(/ && !start { start = $2 } /KVM_RUN/ { printf "result %s setup_ms %.1f\n", vmm, ($2 - start) * 1000; exit }' "$log"
-}
-
-setup() {
-	local i append='console=ttyS0 quiet'
+first_runs() {
 	if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
-		say "no /dev/kvm here: the time to the first KVM_RUN is left out"
+		echo "note: no time to the first KVM_RUN: $(why_no_hardware_kvm)"
 		return
 	fi
-	local qemu=(qemu-system-x86_64 -nodefaults -no-user-config -display none -accel kvm -cpu host -m 512 -smp 1 -serial stdio -no-reboot -append "$append"
-		-initrd "$work/initrd")
-	for ((i = 0; i < rounds * 3; i++)); do
-		first_run tinyvmm "$tinyvmm" --allow-emulation --kernel "$kernel" --initrd "$work/initrd" --memory 512M --console serial --append quiet --disk "$work/rootfs.img,cow"
-		first_run microvm-vmlinux "${qemu[@]}" -M microvm,acpi=on -kernel "$work/vmlinux" -netdev user,id=n -device virtio-net-device,netdev=n \
-			-drive "if=none,id=d,file=$work/rootfs.img,format=raw,snapshot=on" -device virtio-blk-device,drive=d
-		first_run q35-vmlinux "${qemu[@]}" -M q35 -kernel "$work/vmlinux" -netdev user,id=n -device virtio-net-pci,netdev=n,romfile= \
-			-drive "if=none,id=d,file=$work/rootfs.img,format=raw,snapshot=on" -device virtio-blk-pci,drive=d
-	done
+	ROUNDS=$((ROUNDS * 3)) TINYVMM=$tinyvmm QEMU=$qemu KERNEL=$kernel VMLINUX=$dir/vmlinux INITRD=$dir/initramfs.cpio \
+		MODULES=$PWD/demo/kernel ROOT=$dir/rootfs.img DATA='' bench/first-run.sh
 }
 
-# --- the table ------------------------------------------------------------------------------------------------------------------------
+guest_runs_here() {
+	env TINYVMM="$tinyvmm" QEMU="$qemu" KERNEL="$kernel" VMLINUX="$dir/vmlinux" INITRD="$dir/initramfs.cpio" MODULES="$PWD/demo/kernel" \
+		ROOT="$dir/rootfs.img" DATA="$dir/data.img" MEASURE="$measure" LOGS="$dir/logs" bash bench/outer.sh
+	rm -f "$dir/data.img"
+}
 
-table() {
-	awk -v rounds="$rounds" '
-	function median(list, n, values, i, j, t) {
-		n = split(list, values, " ")
-		for (i = 2; i <= n; i++)
-			for (j = i; j > 1 && values[j] + 0 < values[j - 1] + 0; j--) { t = values[j]; values[j] = values[j - 1]; values[j - 1] = t }
-		if (n == 0) return "-"
-		t = n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
-		return n > 1 ? sprintf("%s [%s, %s]", t, values[1], values[n]) : t
-	}
-	BEGIN {
-		split("setup_ms boot_ms boot_minstr cpu_ms rss_kib rss_no_net_kib exits user_exits exits_icount user_exits_icount randread_iops randwrite_iops fsync_iops seqread_mibs seqwrite_mibs net_out_mbits net_in_mbits size_kib", order, " ")
-		title["setup_ms"] = "exec to first KVM_RUN, traced, native (ms)"
-		title["boot_ms"] = "exec to /init (ms)"
-		title["boot_minstr"] = "exec to /init, counted (million instructions of the outer machine)"
-		title["cpu_ms"] = "CPU time until then (ms)"
-		title["rss_kib"] = "RSS beyond guest RAM, with user network and disk (KiB)"
-		title["rss_no_net_kib"] = "RSS beyond guest RAM, no network (KiB)"
-		title["exits"] = "KVM exits to /init"
-		title["user_exits"] = "of them to user space"
-		title["exits_icount"] = "KVM exits to /init, counted run"
-		title["user_exits_icount"] = "of them to user space, counted run"
-		title["randread_iops"] = "4 KiB random read, depth 1 (IOPS)"
-		title["randwrite_iops"] = "4 KiB random write, depth 1 (IOPS)"
-		title["fsync_iops"] = "4 KiB write with fsync (IOPS)"
-		title["seqread_mibs"] = "sequential read (MiB/s)"
-		title["seqwrite_mibs"] = "sequential write (MiB/s)"
-		title["net_out_mbits"] = "user network, TCP from the guest (Mbit/s)"
-		title["net_in_mbits"] = "user network, TCP to the guest (Mbit/s)"
-		title["size_kib"] = "stripped binary (KiB)"
-	}
-	{
-		if (!($1 in seen)) { seen[$1] = 1; vmm[++vmms] = $1 }
-		value[$1, $2] = value[$1, $2] " " $3
-		row[$2] = 1
-	}
-	END {
-		head = "| |"; rule = "|---|"
-		for (i = 1; i <= vmms; i++) { head = head " " vmm[i] " |"; rule = rule "---:|" }
-		print head; print rule
-		for (r = 1; r in order; r++) {
-			if (!(order[r] in row)) continue
-			line = "| " title[order[r]] " |"
-			for (i = 1; i <= vmms; i++) line = line " " median(value[vmm[i], order[r]]) " |"
-			print line
-		}
-	}' "$results"
+# A peer's program goes to /usr/bin there
+guest_runs_nested() {
+	local line program file options=() peers_there='' firmware
+	while IFS= read -r line; do
+		[ -n "$line" ] || continue
+		program=${line#*=}
+		program=${program%% *}
+		options+=(--program "$(command -v "$program")")
+		peers_there+=${line%%=*}=${program##*/}${line#*="$program"}$'\n'
+	done <<<"$PEERS"
+	for file in ${PEER_FILES:-}; do
+		options+=(--file "$file")
+	done
+	for firmware in /usr/share/seabios /usr/share/qemu/{pvh,linuxboot_dma,linuxboot,kvmvapic,bios-microvm}.bin; do
+		[ ! -e "$firmware" ] || options+=(--file "$firmware:$firmware")
+	done
+	if [ -n "${BENCH_ICOUNT:-}" ]; then
+		options+=(--qemu-arg -icount --qemu-arg shift=1)
+	fi
+	rm -rf "$dir/logs" && mkdir "$dir/logs"
+	scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 2560 --cpus 2 --timeout "${BENCH_TIMEOUT:-3600}" --log "$dir/outer.log" \
+		--tinyvmm "$tinyvmm" --program "$qemu" --program "$measure" --program "$(command -v iperf3)" --program "$(command -v bash)" \
+		--file bench:/bench --file "$dir/rootfs.img:/bench/rootfs.img" --file "$dir/vmlinux:/bench/vmlinux" \
+		--file "$dir/initramfs.cpio:/bench/initramfs.cpio" --file "$XDG_CACHE_HOME:/bench/cache" --out "$dir/logs" "${options[@]}" -- \
+		env ROUNDS="$ROUNDS" BENCH="$BENCH" VMMS="$VMMS" IO_VMMS="$IO_VMMS" SECONDS_EACH="$SECONDS_EACH" PEERS="$peers_there" \
+		TINYVMM=tinyvmm QEMU=qemu-system-x86_64 KERNEL="/kernel/boot/vmlinuz-$release" VMLINUX=/bench/vmlinux \
+		INITRD=/bench/initramfs.cpio MODULES=/kernel ROOT=/bench/rootfs.img DATA=/bench/data.img XDG_CACHE_HOME=/bench/cache \
+		MEASURE=measure LOGS=/out bash /bench/outer.sh
 }
 
 sizes() {
-	strip -o "$work/stripped" "$tinyvmm"
-	echo "result tinyvmm size_kib $(($(stat -c %s "$work/stripped") / 1024))"
-	local size
-	size=$(($(stat -Lc %s "$(command -v qemu-system-x86_64)") / 1024))
-	echo "result microvm-vmlinux size_kib $size"
-	echo "result q35-vmlinux size_kib $size"
+	local name command file
+	for name in $VMMS; do
+		DATA='' ROOT='' KERNEL='' VMLINUX='' INITRD='' MODULES='' TINYVMM=$tinyvmm QEMU=$qemu vmm_command "$name" boot || continue
+		file=$(command -v "${command[0]}") || continue
+		echo "sample $name binary $(($(stat -L -c %s "$file") / 1024))"
+	done
 }
 
-outer=(--cpus "${OUTER_CPUS:-1}")
-sizes | keep
-case " $rows " in *' setup '*) setup | keep ;; esac
-inside=''
-for row in boot disk net; do
-	case " $rows " in *" $row "*) inside="$inside $row" ;; esac
-done
-# shellcheck disable=SC2086 # a list of words
-[ -z "$inside" ] || measure "$rounds" "$seconds_each" $inside | keep
-case " $rows " in *' icount '*)
-	if ! hardware_kvm; then
-		outer=(--cpus 1 --icount)
-		measure 1 "$seconds_each" icount | keep
-	fi
-	;;
-esac
+# --- the whole --------------------------------------------------------------------------------------------------------------------
 
-echo
-echo "$(date -u +%F), $(uname -srm), $(nproc) CPUs ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), $(qemu-system-x86_64 --version | head -n 1)"
-if hardware_kvm; then
-	echo "Guests ran on this host; kernel $release, $rounds rounds."
-else
-	echo "Guests ran inside emulated hardware with nested KVM ($(why_no_hardware_kvm)); kernel $release, $rounds rounds."
-fi
-echo "Medians [least, most]."
-echo
-table | tee "$work/table.md"
+qemu=$(command -v qemu-system-x86_64) || die "qemu-system-x86_64 is missing: scripts/install-deps.sh bench"
+prepare
+samples=$dir/samples
+started=$SECONDS
+{
+	if wanted start; then first_runs; fi
+	if wanted boot || wanted io; then
+		if hardware_kvm; then guest_runs_here; else guest_runs_nested; fi
+	fi
+	if wanted size; then sizes; fi
+} | tee "$samples" | sed -u 's/^/# /' >&2
+
+columns=''
+for name in $VMMS; do
+	columns+="${columns:+|}$name=$(vmm_title "$name")"
+done
+{
+	echo "tinyvmm $("$tinyvmm" --version | sed 's/^tinyvmm //'), $("$qemu" --version | head -n 1), Linux $release, $(date -u +%Y-%m-%d)."
+	echo "Host: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, Linux $(uname -r)."
+	if hardware_kvm; then
+		echo "Guests on the host's own KVM."
+	else
+		echo "Guests inside emulated hardware with nested KVM${BENCH_ICOUNT:+; its clock counts instructions (-icount)}."
+	fi
+	echo "Medians of $ROUNDS rounds (of $((ROUNDS * 3)) to the first KVM_RUN), least and most in brackets; $((SECONDS - started)) s in all."
+	echo
+	awk -v columns="$columns" -f bench/report.awk "$samples"
+	grep -aE '^(note|failed): ' "$samples" | awk '!seen[$0]++' | sed 's/^/\n/' || true
+} | tee "$dir/table.md"

@@ -22,7 +22,7 @@ BARE_FLAGS_x86_64 := -mgeneral-regs-only -mno-red-zone -fcf-protection=none
 BARE_CFLAGS := -std=gnu11 $(WARNINGS) -O2 -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -fno-builtin \
 	-fno-strict-aliasing $(BARE_FLAGS_$(ARCH))
 BARE_CPPFLAGS := -I. -DGUEST_BARE_INLINE_H='"guest/bare/$(ARCH)/inline.h"'
-BARE_LDFLAGS := -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=0x1000 \
+BARE_LDFLAGS := -static -nostdlib -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=0x1000 \
 	-Wl,-T,guest/bare/$(ARCH)/bare.lds
 
 $(BARE) $(BARE)-linux: $(BARE_SOURCES) $(wildcard guest/bare/*.h guest/bare/$(ARCH)/*) guest/guest.mk

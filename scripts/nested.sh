@@ -16,7 +16,6 @@
 #   --out DIR            DIR on the host is /out inside
 #   --cpus N, --memory MIB, --disk-size MIB     of the outer machine: 2, 2048, 4096
 #   --timeout SECONDS    600
-#   --icount             count instructions: slow, on one CPU, but the same from run to run; a nanosecond inside is one instruction
 #   --terminal           our terminal becomes the command's
 #   --log FILE           the outer machine's own console
 #   --qemu-arg ARG       one more argument for QEMU
@@ -28,11 +27,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out='' cpus=2 memory=2048 disk_size=4096 timeout=600 icount='' terminal='' log='' qemu_args=()
+kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--terminal) terminal=1 && shift && continue ;;
-	--icount) icount=1 && shift && continue ;;
 	--) shift && break ;;
 	esac
 	[ $# -ge 2 ] || die "$1 needs a value"
@@ -153,8 +151,11 @@ environment() {
 
 # shellcheck disable=SC2054 # the commas are QEMU's
 run() {
+	local threads=multi
+	# A clock that counts instructions can't count on several threads
+	case " ${qemu_args[*]} " in *' -icount '*) threads=single ;; esac
 	local machine=(
-		-M q35 -cpu max,+svm,+npt -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot
+		-M q35 -accel "tcg,thread=$threads" -cpu max,+svm,+npt -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$kernel_dir/boot/vmlinuz-$release" -initrd "$tmp/initramfs.cpio"
 		-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on"
 		-serial "file:${log:-$tmp/console.log}"
@@ -164,11 +165,6 @@ run() {
 		-chardev "file,id=status,path=$tmp/status" -device virtserialport,chardev=status,name=status
 		-chardev stdio,id=output,signal=off
 	)
-	if [ -n "$icount" ]; then
-		machine+=(-accel tcg,thread=single -icount shift=0,sleep=off)
-	else
-		machine+=(-accel tcg,thread=multi)
-	fi
 	if [ -n "$terminal" ]; then
 		machine+=(-device virtconsole,chardev=output)
 	else

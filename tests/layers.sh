@@ -29,8 +29,8 @@ mapfile -t code < <(matching '^(vmm|devices|arch|guest|ctr|bench|scripts)/.*\.[c
 
 # --- which way includes point ------------------------------------------------------------------------------------------------------
 
-# Every folder with what it may include: folders, all headers that stand directly in one ("arch/*.h"), or single headers. Itself goes without
-# saying; a folder that is not named here is reported.
+# Every folder with what it may include: folders, all headers that stand directly in one ("arch/*.h"), or single headers. Itself goes
+# without saying; a folder that is not named here is reported.
 layers='
 vmm/util
 vmm/core         vmm/util
@@ -42,6 +42,8 @@ devices/block    vmm/core vmm/util
 devices/net      vmm/core vmm/util
 devices/virtio   devices/*.h devices/block/block.h devices/block/file.h devices/net/netdev.h vmm/core vmm/util
 guest
+guest/bare       guest/bare/x86_64
+guest/bare/x86_64 guest/bare
 ctr              guest/protocol.h vmm/core vmm/util
 vmm              arch/*.h devices guest/protocol.h vmm/core vmm/util
 bench            ctr vmm/core vmm/util
@@ -123,8 +125,8 @@ some '\.[ch]$' | grep -vE '^(scripts|guest/bare)/' | while IFS= read -r file; do
 	sed -n '2,3p' "$file" | grep -qE '^(/\*|//)' || echo "$file"
 done | verdict "every source file opens with what it is"
 
-# A file is one idea, which seldom takes 500 lines. Test programs, one a module, are lists of independent cases, which may be longer. Exceptions have a
-# reason here: "FILE LINES REASON".
+# A file is one idea, which seldom takes 500 lines. Test programs, one a module, are lists of independent cases, which may be longer.
+# Exceptions have a reason here: "FILE LINES REASON".
 too_long='
 '
 printf '%s\n' "${ours[@]}" | grep -E '\.(c|h|sh|mk)$' | xargs wc -l | awk -v exceptions="$too_long" '

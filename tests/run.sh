@@ -133,7 +133,7 @@ fuzz_smoke() {
 # Scripts that run on this machine, also on a /dev/kvm that only emulates
 host_scripts() {
 	part "test scripts"
-	build "program" tinyvmm
+	build "program" tinyvmm guest-bare "$build/tests/unit/arch/x86_64/test_acpi"
 	local script argument
 	for script in tests/*/test_*.sh; do
 		case $script in

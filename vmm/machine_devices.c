@@ -27,6 +27,7 @@
 #include "devices/virtio/rng.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 #define DISK_QUEUES_MAX 4
 /* Enough for what the thread does, and too small for a huge page, which the default size would invite. */
@@ -227,13 +228,11 @@ static void *disk_thread(void *arg)
 static int start_disk_thread(struct attached_disk *disk, const char *name)
 {
 	pthread_attr_t attr;
-	sigset_t all, before;
+	sigset_t before;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, DISK_STACK_BYTES);
-	/* Signals are the main thread's business. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	block_signals(&before);
 	int err = -pthread_create(&disk->thread, &attr, disk_thread, disk);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);

@@ -45,7 +45,8 @@ static int find_root(struct prepare_job *job)
 		return 0; /* block_open() will explain it */
 	int err = disk_probe(fd, &probe);
 	close(fd);
-	if (err && !config->root) {
+	/* A user's own initramfs may know better. */
+	if (err && !config->root && !config->initrd_path) {
 		log_error("%s: no root file system was found on it: name its device with --root, or give an --initrd", path);
 		return err;
 	}

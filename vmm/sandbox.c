@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -239,6 +240,17 @@ static void on_refused_call(int signal, siginfo_t *info, void *context)
 	_exit(EXIT_GUEST_FAULT);
 }
 
+/*
+ * An allocator that makes arenas for many threads looks first how many processors there are, in a file. One arena is enough: no data path
+ * allocates.
+ */
+static void keep_allocator_quiet(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 int sandbox_ready(struct sandbox *sandbox)
 {
 	struct sigaction action = { .sa_sigaction = on_refused_call, .sa_flags = SA_SIGINFO };
@@ -249,6 +261,7 @@ int sandbox_ready(struct sandbox *sandbox)
 	err = worker_wait(&sandbox->worker);
 	if (err)
 		return err;
+	keep_allocator_quiet();
 	for (unsigned i = 0; i < SANDBOX_THREADS && !err; i++)
 		err = load_list(sandbox, i);
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

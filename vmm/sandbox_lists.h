@@ -29,7 +29,7 @@ static const char *const sandbox_main[] = {
 
 /* Main, with a user network: libslirp's sockets, and the name server's address from resolv.conf. */
 static const char *const sandbox_user_network[] = {
-	"socket", "connect", "bind", "listen", "accept", "accept4", "shutdown", "sendto", "sendmsg", "recvfrom", "recvmsg", "getsockopt",
+	"socket", "connect", "accept", "accept4", "shutdown", "sendto", "sendmsg", "recvfrom", "recvmsg", "getsockopt",
 	"setsockopt", "getsockname", "getpeername", "stat", NULL,
 };
 
@@ -52,7 +52,7 @@ struct sandbox_ioctl {
 };
 
 static const struct sandbox_ioctl sandbox_vcpu_ioctls[] = {
-	IOCTL(KVM_RUN), IOCTL(KVM_GET_REGS), IOCTL(KVM_TRANSLATE), IOCTL(TUNSETOFFLOAD), { NULL, 0 },
+	IOCTL(KVM_RUN), IOCTL(KVM_GET_REGS), IOCTL(KVM_TRANSLATE), { NULL, 0 },
 };
 
 /* Restoring the machine's first state; terminals; FIONREAD is libslirp's. */

@@ -24,9 +24,9 @@ static struct termios saved;
 static atomic_bool is_raw;
 
 /* Always end us, and leave no time to main(). */
-static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
-/* End us unless main() handles or blocks them. */
-static const int ending_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGPIPE, SIGXCPU, SIGXFSZ, SIGUSR1, SIGUSR2 };
+static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
+/* End us unless somebody handles them (SIGSYS: the sandbox, which restores the terminal itself) or they are blocked. */
+static const int ending_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGPIPE, SIGXCPU, SIGXFSZ, SIGUSR1, SIGUSR2, SIGSYS };
 
 void terminal_restore(void)
 {

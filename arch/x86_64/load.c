@@ -7,7 +7,6 @@
  * "64-bit Boot Protocol"; x86/zero-page.rst).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,8 +30,13 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 
 static int load_segment(struct vm *vm, const struct image_segment *s, int fd)
 {
-	void *to = s->gpa >= MAP_HIGH_RAM ? mem_at(&vm->mem, s->gpa, s->mem_bytes) : NULL;
+	void *to = mem_at(&vm->mem, s->gpa, s->mem_bytes);
 
+	if (s->gpa < MAP_HIGH_RAM) {
+		log_error("the kernel wants to be at 0x%llx, but the first MiB is for tables: this is no kernel for a PC",
+			  (unsigned long long)s->gpa);
+		return -ENOEXEC;
+	}
 	if (!to) {
 		log_error("the kernel wants %llu MiB of memory at 0x%llx, which this machine does not have: give it more with --memory",
 			  (unsigned long long)(s->mem_bytes >> 20), (unsigned long long)s->gpa);
@@ -104,7 +108,7 @@ static int load_initrd(struct vm *vm, struct arch_boot *boot)
 	if (top > 0x7ffff000)
 		top = 0x7ffff000;
 	uint64_t kernel_end = boot->kernel_gpa + boot->kernel_bytes;
-	if (room > top || top - room < kernel_end) {
+	if (boot->initrd_bytes > top || room > top || top - room < kernel_end) {
 		log_error("the initramfs (%llu MiB) does not fit beside the kernel: give the machine more with --memory",
 			  (unsigned long long)(boot->initrd_bytes >> 20));
 		return -ENOMEM;
@@ -119,14 +123,14 @@ static int load_initrd(struct vm *vm, struct arch_boot *boot)
 static int load_cmdline(struct vm *vm, const struct arch_boot *boot)
 {
 	size_t bytes = strlen(boot->cmdline) + 1;
-	size_t limit = MAP_CMDLINE_BYTES;
+	size_t limit = 2048; /* COMMAND_LINE_SIZE of every x86 kernel since 2.6.24 */
 	struct setup_header header;
 
-	/* The header tells how much the kernel takes; without one, COMMAND_LINE_SIZE of every x86 kernel since 2.6.24. */
+	/* The header tells how much the kernel takes, the last NUL apart. */
 	if (zero_page_read_header(&header, boot->image->setup, boot->image->setup_bytes) && header.cmdline_size)
-		limit = header.cmdline_size + 1 < limit ? header.cmdline_size + 1 : limit;
-	else
-		limit = 2048;
+		limit = (size_t)header.cmdline_size + 1;
+	if (limit > MAP_CMDLINE_BYTES)
+		limit = MAP_CMDLINE_BYTES;
 	if (bytes > limit) {
 		log_error("the kernel's command line has %zu bytes, and this kernel takes %zu: shorten --append", bytes - 1, limit - 1);
 		return -E2BIG;

@@ -9,6 +9,25 @@
 #include "arch/x86_64/map.h"
 #include "vmm/util/log.h"
 
+#define PICS 2
+
+/*
+ * The tables tell of no 8259s, so no guest initialises them: as KVM makes them they are open, and pass each line below 16 on, as an exception's number, to a
+ * local APIC whose LINT0 is as at reset. A guest that uses them all the same opens what it wants.
+ */
+static int close_pics(struct vm *vm)
+{
+	for (uint32_t i = 0; i < PICS; i++) {
+		struct kvm_irqchip pic = { .chip_id = i };
+		if (ioctl(vm->kvm.vm_fd, KVM_GET_IRQCHIP, &pic))
+			return -errno;
+		pic.chip.pic.imr = 0xff;
+		if (ioctl(vm->kvm.vm_fd, KVM_SET_IRQCHIP, &pic))
+			return -errno;
+	}
+	return 0;
+}
+
 int arch_vm_init(struct vm *vm)
 {
 	uint64_t identity = MAP_KVM_IDENTITY;
@@ -24,7 +43,10 @@ int arch_vm_init(struct vm *vm)
 		log_error("KVM gives no interrupt controllers: %s", strerror(errno));
 		return -errno;
 	}
-	return 0;
+	int err = close_pics(vm);
+	if (err)
+		log_error("KVM keeps its 8259s open: %s", strerror(-err));
+	return err;
 }
 
 int arch_vm_init_late(struct vm *vm)

@@ -21,7 +21,7 @@ bool zero_page_read_header(struct setup_header *header, const uint8_t *setup, ui
 
 struct zero_page_boot {
 	uint64_t cmdline_gpa, rsdp_gpa;
-	uint64_t initrd_gpa, initrd_bytes;
+	uint64_t initrd_gpa, initrd_bytes; /* no initramfs: 0 bytes */
 };
 
 /* `setup` is the kernel file from offset 0 on, or empty: then a header that says the least is made up. */

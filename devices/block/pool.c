@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "vmm/util/process.h"
+
 #define THREADS_MAX 8
 /* A worker's deepest call keeps a few pages of vectors and copies on its stack. */
 #define STACK_BYTES (256 * 1024)
@@ -126,13 +128,12 @@ static void *work(void *arg)
 static int start_thread(struct pool *pool)
 {
 	pthread_attr_t attr;
-	sigset_t all, before;
+	sigset_t before;
 
 	if (pthread_attr_init(&attr))
 		return -ENOMEM;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	block_signals(&before);
 	int err = pthread_create(&pool->thread[pool->thread_count], &attr, work, pool);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);

@@ -324,18 +324,6 @@ static void net_more(void *arg)
 
 /* --- the device ------------------------------------------------------------------------------------------------------------------- */
 
-static void net_kick(struct virtio_dev *dev, unsigned queue)
-{
-	struct virtio_net *net = (struct virtio_net *)dev;
-
-	if (queue == TXQ && !net->blocked)
-		transmit(net);
-	if (queue == RXQ && net->starved) {
-		net->starved = false;
-		netdev_resume(net->netdev);
-	}
-}
-
 /* On the loop's thread, after a start or a reset (or both). */
 static void net_refresh(void *arg)
 {
@@ -350,6 +338,21 @@ static void net_refresh(void *arg)
 		virtqueue_notify_off(&net->dev.queue[RXQ]);
 	/* What waited for the driver before goes to the new one, or nowhere. */
 	netdev_resume(net->netdev);
+}
+
+static void net_kick(struct virtio_dev *dev, unsigned queue)
+{
+	struct virtio_net *net = (struct virtio_net *)dev;
+
+	/* A driver may be quicker than the loop's other work, and the answer to its first frame comes while that is sent. */
+	if (!net->listening)
+		net_refresh(net);
+	if (queue == TXQ && !net->blocked)
+		transmit(net);
+	if (queue == RXQ && net->starved) {
+		net->starved = false;
+		netdev_resume(net->netdev);
+	}
 }
 
 static void net_start(struct virtio_dev *dev)

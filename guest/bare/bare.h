@@ -2,12 +2,13 @@
 /*
  * The bare-metal test guest: a program that boots instead of a kernel, tries one thing of the machine and says how it went.
  *
- * Which case runs comes in by the command line, "test=NAME" (main.c has the list). Each finding is one line on the serial port, "ok TEXT" or
- * "not ok TEXT"; a last line, "done PASSED FAILED", tells a whole report from one that was cut off. tests/guest/test_bare.sh reads them.
+ * Which case runs comes in by the command line, "test=NAME" (main.c has the list). Each finding is one line on the serial port,
+ * "ok TEXT" or "not ok TEXT"; a last line, "done PASSED FAILED", tells a whole report from one that was cut off.
+ * tests/guest/test_bare.sh reads them.
  *
  * It runs on any KVM, also one that emulates in software: so there are no vector registers, no string instructions in loops, and nothing
- * takes more than some hundred thousand instructions. Memory is flat, physical, and all of one privilege. What differs between architectures
- * is in arch.h; the rest knows none.
+ * takes more than a million or two of instructions. Memory is flat, physical, and all of one privilege. What differs between
+ * architectures is in arch.h; the rest knows none.
  */
 #ifndef GUEST_BARE_BARE_H
 #define GUEST_BARE_BARE_H
@@ -69,7 +70,7 @@ size_t strlen(const char *text);
 void fill_pattern(void *to, size_t count, uint64_t seed);
 
 /* Waits, for at most some seconds, until the expression holds. Its value then. */
-#define WAIT_MS 5000
+#define WAIT_MS 10000
 #define wait_until(expression) wait_until_for(WAIT_MS, expression)
 #define wait_until_for(ms, expression)                              \
 	({                                                          \

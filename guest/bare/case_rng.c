@@ -85,7 +85,7 @@ static void check_interrupts(uint64_t features, const char *how)
 	check(virtio_read(&rng, REG_INTERRUPT_STATUS) <= INTERRUPT_USED, "no configuration change is told where none was, %s", how);
 }
 
-/* 2.7.7.1, and 2.7.7.2: the flag, and the index that is far away. */
+/* 2.7.7: by the flag, or by an index that is far away. */
 static void check_silence(uint64_t features, const char *how)
 {
 	struct queue *q = &rng.queue[0];
@@ -111,7 +111,8 @@ void case_rng(const struct machine *m)
 		give_up("there is an entropy device");
 	check(get(&rng, first, BYTES, &got) && got == BYTES && any_set(first, BYTES), "a request is filled");
 	check(get(&rng, second, BYTES, NULL) && memcmp(first, second, BYTES), "the next one with other bytes");
-	check(get(&rng, big, BIG_BYTES, &got) && got && got <= BIG_BYTES && any_set(big, got), "a big request gets something (%u bytes)", got);
+	check(get(&rng, big, BIG_BYTES, &got) && got && got <= BIG_BYTES && any_set(big, got), "a big request gets something");
+	say("%u bytes of %u", got, BIG_BYTES);
 	check_chains();
 	check_many();
 	check_interrupts(0, "without the event index");

@@ -19,13 +19,15 @@ static void each_device(const struct machine *m, void (*look)(struct virtio *v))
 	}
 }
 
-/* --- registers ---------------------------------------------------------------------------------------------------------------------- */
+/* --- registers ------------------------------------------------------------------------------------------------------------ */
 
 static void look_at_registers(struct virtio *v)
 {
-	static const uint16_t read_only[] = { REG_MAGIC,	    REG_VERSION,	  REG_DEVICE_ID, REG_VENDOR_ID,	REG_DEVICE_FEATURES,
-					      REG_QUEUE_NUM_MAX,    REG_INTERRUPT_STATUS, REG_SHM_LEN,	 REG_SHM_LEN + 4,
-					      REG_CONFIG_GENERATION, REG_CONFIG,	  0x0f8,	 0x1fc,	       DEVICE_BYTES - 4 };
+	/* The last four are none at all. */
+	static const uint16_t read_only[] = {
+		REG_MAGIC, REG_VERSION, REG_DEVICE_ID, REG_VENDOR_ID, REG_DEVICE_FEATURES, REG_QUEUE_NUM_MAX, REG_INTERRUPT_STATUS,
+		REG_SHM_LEN, REG_SHM_LEN + 4, REG_CONFIG_GENERATION, REG_CONFIG, 0x0f8, 0x1fc, 0x200, DEVICE_BYTES - 4,
+	};
 	const char *name = virtio_name(v->id);
 	bool good = true;
 
@@ -51,16 +53,14 @@ static void look_at_registers(struct virtio *v)
 
 void case_registers(const struct machine *m)
 {
-	volatile uint32_t sum = 0;
-
 	each_device(m, look_at_registers);
 	uint64_t begin = arch_now_us();
 	for (unsigned i = 0; i < READS; i++)
-		sum += virtio_read(&device, REG_INTERRUPT_STATUS);
+		virtio_read(&device, REG_INTERRUPT_STATUS);
 	say("%u register reads took %lu us", READS, arch_now_us() - begin);
 }
 
-/* --- widths ------------------------------------------------------------------------------------------------------------------------- */
+/* --- widths --------------------------------------------------------------------------------------------------------------- */
 
 static void write_width(uint64_t at, unsigned bytes, uint64_t value)
 {
@@ -101,8 +101,9 @@ static uint64_t all_ones(unsigned bytes)
 static void misuse_registers(struct virtio *v)
 {
 	static const uint8_t widths[] = { 1, 2, 8 };
-	static const uint16_t registers[] = { REG_STATUS, REG_QUEUE_SEL, REG_QUEUE_NUM, REG_QUEUE_READY, REG_QUEUE_NOTIFY, REG_INTERRUPT_ACK,
-					      REG_DRIVER_FEATURES, REG_QUEUE_DESC };
+	static const uint16_t registers[] = {
+		REG_STATUS, REG_QUEUE_SEL, REG_QUEUE_NUM, REG_QUEUE_READY, REG_QUEUE_NOTIFY, REG_INTERRUPT_ACK, REG_DRIVER_FEATURES, REG_QUEUE_DESC,
+	};
 
 	virtio_open(v, 0);
 	for (unsigned w = 0; w < COUNT(widths); w++) {
@@ -139,7 +140,7 @@ void case_widths(const struct machine *m)
 	check(good, "where no device is, reads of every width give all ones");
 }
 
-/* --- handshake ---------------------------------------------------------------------------------------------------------------------- */
+/* --- handshake ------------------------------------------------------------------------------------------------------------ */
 
 static bool accept(struct virtio *v, unsigned word, uint32_t more, bool version_1)
 {
@@ -179,7 +180,8 @@ static void look_at_handshake(struct virtio *v)
 	check(virtio_read(v, REG_STATUS) == STATUS_WORKING, "%s: status bits are not taken back", name);
 	virtio_reset(v);
 	virtio_write(v, REG_QUEUE_SEL, 0);
-	check(!virtio_read(v, REG_QUEUE_READY) && !virtio_read(v, REG_INTERRUPT_STATUS), "%s: a reset forgets queues and interrupts", name);
+	check(!virtio_read(v, REG_QUEUE_READY) && !virtio_read(v, REG_INTERRUPT_STATUS), "%s: a reset forgets queues and interrupts",
+	      name);
 	check(virtio_open(v, 0) && virtio_works(v), "%s: and it can be opened again", name);
 }
 

@@ -48,6 +48,7 @@ enum {
 #define F_INDIRECT (1ul << 28)
 #define F_EVENT_IDX (1ul << 29)
 #define F_VERSION_1 (1ul << 32)
+#define F_CONSOLE_MULTIPORT (1ul << 1)
 
 enum { ID_NET = 1, ID_BLK = 2, ID_CONSOLE = 3, ID_RNG = 4 };
 
@@ -144,13 +145,15 @@ bool queue_has(const struct queue *q);
 /* put, notify, take. The bytes written go to *bytes, unless NULL. */
 bool virtio_do(struct virtio *v, unsigned queue, const struct piece *pieces, unsigned count, uint32_t *bytes);
 
-/*
- * Each device's driver, as far as others use it: opens the device anew, or not, and sees that it does what it is for.
- */
+/* Whether an open device does what it is for: each device's driver has one, and virtio_works() is that of its kind. */
 bool rng_works(struct virtio *v);
 bool blk_works(struct virtio *v);
 bool console_works(struct virtio *v);
 bool net_works(struct virtio *v);
 bool virtio_works(struct virtio *v);
+
+/* Ask for an answer, of which these wait for nothing: an ARP reply; the console's ports (with F_CONSOLE_MULTIPORT). */
+void net_provoke(struct virtio *v);
+void console_provoke(struct virtio *v);
 
 #endif

@@ -424,7 +424,8 @@ static size_t take_segment(struct station_tcp *tcp, const struct station_frame *
 	}
 	if (len > room)
 		abort();
-	memcpy(data, segment + header, len);
+	if (len)
+		memcpy(data, segment + header, len);
 	tcp->ack += (uint32_t)len;
 	if (segment[13] & TCP_FIN && seq + len == tcp->ack && !tcp->fin_seen) {
 		tcp->fin_seen = true;

@@ -135,7 +135,10 @@ int write_file_atomic(const char *path, const void *data, size_t len, mode_t mod
 int make_dirs(const char *path)
 {
 	char copy[PATH_MAX];
+	struct stat st;
 
+	if (!*path)
+		return -ENOENT;
 	if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
 		return -ENAMETOOLONG;
 	for (char *p = copy + 1;; p++) {
@@ -147,8 +150,12 @@ int make_dirs(const char *path)
 			return -errno;
 		*p = c;
 		if (!c)
-			return 0;
+			break;
 	}
+	/* What was there already may be something else. */
+	if (stat(copy, &st))
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
 void close_fd(int *fd)

@@ -34,7 +34,8 @@ int worker_start(struct worker *worker, const char *name, int (*job)(void *arg),
 		if (getppid() != parent)
 			_exit(1);
 		int err = job(arg);
-		_exit(err < 0 && err >= -255 ? -err : 0);
+		/* A status has eight bits, and no failure may look like success. */
+		_exit(err >= 0 ? 0 : err >= -255 ? -err : EIO);
 	}
 	worker->pid = pid;
 	return 0;
@@ -72,6 +73,17 @@ int worker_run(const char *name, int (*job)(void *arg), void *arg)
 	int err = worker_start(&worker, name, job, arg);
 
 	return err ? err : worker_wait(&worker);
+}
+
+void block_signals(sigset_t *before)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS };
+	sigset_t set;
+
+	sigfillset(&set);
+	for (unsigned i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		sigdelset(&set, faults[i]);
+	pthread_sigmask(SIG_SETMASK, &set, before);
 }
 
 void *shared_alloc(size_t bytes)

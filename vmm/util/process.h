@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A worker: a forked child that does one job and ends.
+ * Processes and their signals. A worker is a forked child that does one job and ends.
  *
  * What needs big libraries or a lot of memory once (unpacking a kernel, reading a module index, compiling system-call filters) is
  * done in a worker, so that the machine's own process never carries it, and hostile bytes are parsed where nothing is held yet.
@@ -10,6 +10,7 @@
 #ifndef VMM_UTIL_PROCESS_H
 #define VMM_UTIL_PROCESS_H
 
+#include <signal.h>
 #include <stddef.h>
 
 struct worker {
@@ -26,6 +27,13 @@ void worker_cancel(struct worker *worker);
 
 /* Start and wait. */
 int worker_run(const char *name, int (*job)(void *arg), void *arg);
+
+/*
+ * Signals are the main thread's business: blocks them for the calling thread, and for the threads that it makes. Not those by which
+ * the kernel tells a thread of a fault of its own (SIGSEGV, SIGSYS, ...): blocked, they would end the process without their handlers,
+ * and leave a terminal raw.
+ */
+void block_signals(sigset_t *before);
 
 /* Zeroed memory that a worker and its parent both see; NULL when there is none. */
 void *shared_alloc(size_t bytes);

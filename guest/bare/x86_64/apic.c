@@ -73,6 +73,10 @@ void x86_interrupt(const struct interrupt_frame *frame)
 	write_msr(X2_EOI, 0);
 }
 
+/*
+ * LINT0 stays open to 8259s, as it is at reset. By the tables there are none; if one interrupts all the same, its vector is some
+ * exception's.
+ */
 static void init_local(void)
 {
 	load_gates(gates, sizeof(gates) - 1);
@@ -106,7 +110,7 @@ uint32_t apic_id(void)
 	return (uint32_t)read_msr(X2_ID);
 }
 
-/* --- device lines ------------------------------------------------------------------------------------------------------------------- */
+/* --- device lines --------------------------------------------------------------------------------------------------------- */
 
 static void write_io_apic(uint32_t reg, uint32_t value)
 {
@@ -130,7 +134,7 @@ unsigned arch_line_count(unsigned line)
 	return line_counts[line];
 }
 
-/* --- the timer ---------------------------------------------------------------------------------------------------------------------- */
+/* --- the timer ------------------------------------------------------------------------------------------------------------ */
 
 #define LEAF1_ECX_TSC_DEADLINE (1u << 24)
 
@@ -156,7 +160,7 @@ void arch_idle(void)
 	__asm__ volatile("hlt" ::: "memory");
 }
 
-/* --- other processors ---------------------------------------------------------------------------------------------------------------- */
+/* --- other processors ----------------------------------------------------------------------------------------------------- */
 
 static void (*other_entry)(unsigned number);
 

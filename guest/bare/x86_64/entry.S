@@ -54,7 +54,7 @@ begin:
 1:	hlt
 	jmp 1b
 
-/* --- the other processors: copied to TRAMPOLINE ------------------------------------------------------------------------------ */
+/* --- the other processors: copied to TRAMPOLINE --------------------------------------------------------------------------- */
 
 	.code16
 	.globl trampoline, trampoline_end
@@ -98,7 +98,7 @@ begin_other:
 	hlt
 	jmp 1b
 
-/* --- interrupts --------------------------------------------------------------------------------------------------------------- */
+/* --- interrupts ----------------------------------------------------------------------------------------------------------- */
 
 /*
  * One entry a vector, 16 bytes apart: pushes a zero where the processor pushes no error code, and the vector. (Exceptions with an error
@@ -139,8 +139,8 @@ interrupted:
 	popq %rsi
 	popq %rdx
 	/*
-	 * Not by iretq, which KVM's emulator has in real mode only. The return address, the flags, %rax and %rcx go below the interrupted stack's top
-	 * (into the slots of ss, rsp, flags and cs, which are no longer needed), and are taken from there.
+	 * Not by iretq, which KVM's emulator has in real mode only. The return address, the flags, %rax and %rcx go below the
+	 * interrupted stack's top (into the slots of ss, rsp, flags and cs, which are no longer needed), and are taken from there.
 	 *
 	 * Now 0: %rcx, 8: %rax, 16: vector, 24: error code, 32: rip, 40: cs, 48: flags, 56: rsp, 64: ss.
 	 */
@@ -159,7 +159,7 @@ interrupted:
 	popfq
 	ret
 
-/* --- data --------------------------------------------------------------------------------------------------------------------- */
+/* --- data ----------------------------------------------------------------------------------------------------------------- */
 
 	.section .data
 	.balign 8

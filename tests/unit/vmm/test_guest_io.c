@@ -96,7 +96,7 @@ static void says(struct guest_io *io, const void *text, size_t len)
 	control->output(control->arg, text, len);
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------------------------------- */
 
 static void a_login(void **state)
 {
@@ -212,7 +212,7 @@ static void a_log_that_cannot_be_made(void **state)
 	guest_io_release(&io);
 }
 
-/* --- the control port ----------------------------------------------------------------------------------------------------------------- */
+/* --- the control port ------------------------------------------------------------------------------------------------- */
 
 static struct guest_io *listening(void)
 {
@@ -258,7 +258,8 @@ static void lines_in_pieces(void **state)
 static void no_status_but_0_to_255(void **state)
 {
 	static const char *const bad[] = {
-		"exit \n", "exit\n", "exit 256\n", "exit -1\n", "exit 1 2\n", "exit  1\n", "exit 99999999999999999999\n", "exit 1x\n", "EXIT 1\n",
+		"exit \n", "exit\n", "exit 256\n", "exit -1\n", "exit 1 2\n", "exit  1\n", "exit 99999999999999999999\n", "exit 1x\n",
+		"EXIT 1\n",
 	};
 
 	(void)state;
@@ -357,7 +358,7 @@ static void a_restart_forgets(void **state)
 	done(io);
 }
 
-/* --- the log ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- the log ---------------------------------------------------------------------------------------------------------- */
 
 static char *shown_log(const struct guest_io *io)
 {

@@ -68,7 +68,7 @@ static const struct dev_desc *device(const struct paper *p, const char *name)
 	return d;
 }
 
-/* --- devices ---------------------------------------------------------------------------------------------------------------------- */
+/* --- devices ---------------------------------------------------------------------------------------------------------- */
 
 static void the_least_machine(void **state)
 {
@@ -176,7 +176,7 @@ static void devices_are_not_where_memory_is(void **state)
 	}
 }
 
-/* --- the command line --------------------------------------------------------------------------------------------------------------- */
+/* --- the command line ------------------------------------------------------------------------------------------------- */
 
 static void has(const char *line, const char *word)
 {
@@ -267,7 +267,7 @@ static void the_user_has_the_last_word(void **state)
 	assert_string_equal(line + strlen(line) - strlen(tail), tail);
 }
 
-/* --- on paper ------------------------------------------------------------------------------------------------------------------------- */
+/* --- on paper --------------------------------------------------------------------------------------------------------- */
 
 static void a_dry_run_names_everything(void **state)
 {

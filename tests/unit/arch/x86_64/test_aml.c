@@ -147,7 +147,10 @@ static void write_everything(struct aml *aml)
 	aml_end(aml, scope);
 }
 
-/* At whichever byte the room ends: nothing is written behind it, and it is told. Each buffer is malloc'ed, for the address sanitizer to watch. */
+/*
+ * At whichever byte the room ends: nothing is written behind it, and it is told. Each buffer is malloc'ed, for the address sanitizer
+ * to watch.
+ */
 static void no_room(void **state)
 {
 	struct aml whole = fresh();

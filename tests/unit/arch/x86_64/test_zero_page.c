@@ -92,7 +92,10 @@ static void what_is_no_header(void **state)
 	assert_false(zero_page_read_header(&header, setup, bytes));
 }
 
-/* boot.rst, "64-bit Boot Protocol": the header from 0x1f1 on goes into the page; what the kernel's own decompressor places itself by is in it. */
+/*
+ * boot.rst, "64-bit Boot Protocol": the header from 0x1f1 on goes into the page; what the kernel's own decompressor places itself by
+ * is in it.
+ */
 static void the_header_is_carried_over(void **state)
 {
 	uint32_t bytes = make_header();

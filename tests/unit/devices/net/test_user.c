@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -319,6 +320,69 @@ static void tcp_ethernet_mtu(void **state)
 {
 	(void)state;
 	tcp_with(&(struct netdev_config){ .mtu = 1500 }, 1460, true);
+}
+
+/* The host's side reads nothing until the guest's window is shut, then everything: the guest hears of it without asking. */
+static void window_reopens(void **state)
+{
+	static uint8_t data[16384], sink[1 << 16];
+	struct station_tcp tcp;
+	struct net net;
+	uint16_t port = 0;
+
+	(void)state;
+	net_init(&net, NULL);
+	int listener = station_host_socket(SOCK_STREAM, &port);
+	assert_true(listener >= 0);
+	assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &(int){ 4096 }, sizeof(int)), 0);
+	assert_true(station_tcp_connect(&tcp, &net.st, NETDEV_USER_HOST, 40006, port, 65480));
+	assert_true(station_wait_fd(&net.st, listener, EPOLLIN));
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	while (tcp.peer_window || tcp.acked != tcp.seq) {
+		size_t room = tcp.peer_window - (tcp.seq - tcp.acked);
+		if (room)
+			station_tcp_segment(&tcp, TCP_ACK | TCP_PSH, data, room < sizeof(data) ? room : sizeof(data));
+		else
+			assert_true(station_run(&net.st, -1, 0));
+		station_tcp_take(&tcp, sink, 0);
+	}
+	while (!tcp.peer_window) {
+		while (recv(fd, sink, sizeof(sink), 0) > 0)
+			;
+		assert_true(station_run(&net.st, net.st.first ? -1 : fd, EPOLLIN));
+		station_tcp_take(&tcp, sink, 0);
+	}
+	close(fd);
+	close(listener);
+	net_release(&net);
+}
+
+/* The host's side goes away while the guest sends: the guest is told, and nobody is killed. */
+static void reset_by_host(void **state)
+{
+	static uint8_t data[1000], sink[1 << 16];
+	struct station_tcp tcp;
+	struct net net;
+	uint16_t port = 0;
+
+	(void)state;
+	net_init(&net, NULL);
+	int listener = station_host_socket(SOCK_STREAM, &port);
+	assert_true(station_tcp_connect(&tcp, &net.st, NETDEV_USER_HOST, 40007, port, 1460));
+	assert_true(station_wait_fd(&net.st, listener, EPOLLIN));
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	close(fd);
+	close(listener);
+	for (unsigned i = 0; i < 8; i++)
+		station_tcp_segment(&tcp, TCP_ACK | TCP_PSH, data, sizeof(data));
+	while (!tcp.reset_seen && !tcp.fin_seen) {
+		assert_true(station_run(&net.st, -1, 0));
+		station_tcp_take(&tcp, sink, sizeof(sink));
+	}
+	assert_true(station_arp(&net.st, NETDEV_USER_HOST));
+	net_release(&net);
 }
 
 static void connection_refused(void **state)
@@ -683,6 +747,8 @@ int main(void)
 		cmocka_unit_test(tcp_large_mtu),
 		cmocka_unit_test(tcp_partial_checksums),
 		cmocka_unit_test(tcp_ethernet_mtu),
+		cmocka_unit_test(window_reopens),
+		cmocka_unit_test(reset_by_host),
 		cmocka_unit_test(connection_refused),
 		cmocka_unit_test(udp),
 		cmocka_unit_test(restricted),
@@ -696,5 +762,6 @@ int main(void)
 		cmocka_unit_test(order_kept),
 	};
 
+	signal(SIGPIPE, SIG_IGN); /* as user.c asks for */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
