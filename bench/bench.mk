@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Measurements. They are no tests: nothing fails for being slow.
+# Measurements. What they mean and what they gave: docs/PERFORMANCE.md.
 
-$(BUILD)/bench/probe: bench/probe.c
+$(BUILD)/bench/measure: bench/measure.c
 	@mkdir -p $(@D)
 	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) -std=gnu11 $(WARNINGS) -O2 -static -s -o $@ $<
 
 .PHONY: bench-vmm
-bench-vmm: ## tinyvmm beside QEMU's microvm and q35 (ROUNDS=3; PEER='name=command' adds one)
+bench-vmm: ## tinyvmm beside QEMU, in numbers (ROUNDS=3, BENCH='start boot io size', PEER='name=command'; about ten minutes)
 	@scripts/install-deps.sh build bench
-	@$(MAKE) --no-print-directory tinyvmm $(BUILD)/bench/probe
-	@bench/bench-vmm.sh $(BUILD)/tinyvmm $(BUILD)/bench/probe
+	@$(MAKE) --no-print-directory tinyvmm $(BUILD)/bench/measure
+	@$(STRIP) -o $(BUILD)/bench/tinyvmm $(BUILD)/tinyvmm
+	@bench/bench-vmm.sh $(BUILD)/bench/tinyvmm $(BUILD)/bench/measure

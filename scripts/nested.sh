@@ -151,8 +151,11 @@ environment() {
 
 # shellcheck disable=SC2054 # the commas are QEMU's
 run() {
+	local threads=multi
+	# A clock that counts instructions can't count on several threads
+	case " ${qemu_args[*]} " in *' -icount '*) threads=single ;; esac
 	local machine=(
-		-M q35 -accel tcg,thread=multi -cpu max,+svm,+npt -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot
+		-M q35 -accel "tcg,thread=$threads" -cpu max,+svm,+npt -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$kernel_dir/boot/vmlinuz-$release" -initrd "$tmp/initramfs.cpio"
 		-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on"
 		-serial "file:${log:-$tmp/console.log}"

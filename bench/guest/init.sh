@@ -1,0 +1,35 @@
+#!/bin/busybox sh
+# shellcheck shell=dash
+# SPDX-License-Identifier: Apache-2.0
+#
+# /init of the initramfs that all monitors boot. The kernel hands us bench=... of its command line as a variable: "boot" says that we are
+# here and powers off; "io" goes on to the root disk and measures there. What we say is read by bench/measure.c.
+busybox=/bin/busybox
+$busybox echo 'bench: at init'
+
+# shellcheck disable=SC2154 # comes from the kernel
+if [ "$bench" = boot ]; then
+	# A moment of rest, in which the monitor's memory is measured
+	$busybox echo 'bench: rss rss_init'
+	$busybox sleep 0.3
+	$busybox poweroff -f
+fi
+
+$busybox mkdir -p /proc /sys /dev /root
+$busybox mount -t proc proc /proc
+$busybox mount -t sysfs sys /sys
+while read -r module; do
+	$busybox insmod "/modules/$module"
+done </modules.list
+$busybox mount -t devtmpfs dev /dev
+while ! [ -b /dev/vda ] || ! [ -b /dev/vdb ]; do
+	$busybox sleep 0.1
+done
+$busybox mount -t ext4 -o ro,noload /dev/vda /root
+for place in proc sys dev; do
+	$busybox mount -o bind "/$place" "/root/$place"
+done
+$busybox mount -t tmpfs tmp /root/tmp
+$busybox cp /io.sh /root/tmp/io.sh
+$busybox chroot /root /bin/sh /tmp/io.sh
+$busybox poweroff -f
