@@ -104,7 +104,9 @@ machine_cases() {
 		--net user --net user --net user --net user
 	case_ok "cpuid" "test=cpuid" --cpus 3
 	case_ok "cpuid, 1 processor" "test=cpuid" --cpus 1
+	case_ok "cpuid, 40 processors" "test=cpuid" --cpus 40
 	case_ok "cpus" "test=cpus cpus=4" --cpus 4
+	case_ok "cpus, 33" "test=cpus cpus=33" --cpus 33
 	case_ok "timer" "test=timer"
 	case_ok "ports" "test=ports-empty"
 }

@@ -18,13 +18,15 @@ fi
 
 # Programs of which busybox has no version that does
 programs=()
-for program in bash tail sed e2fsck mke2fs debugfs sfdisk script; do
+for program in bash tail sed truncate ip e2fsck mke2fs debugfs sfdisk script; do
 	programs+=(--program "$(PATH=$PATH:/usr/sbin:/sbin command -v "$program")")
 done
+mkdir -p build/check
 # The largest guest has 4 GiB: what is not touched costs nothing
 exec scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 5120 --cpus 2 --timeout "${NESTED_SECONDS:-1200}" \
 	--log "build/check/outer-$1.log" --tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
-	--file tests:/src/tests --file scripts:/src/scripts --file demo/rootfs.img:/root/rootfs.img \
+	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
+	--file docs:/src/docs --file demo/rootfs.img:/root/rootfs.img \
 	--file demo/vmlinux:/root/vmlinux -- \
 	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux BUSYBOX=/bin/busybox \
 	NAMESERVER=nameserver bash /src/tests/nested/outer.sh "$@"

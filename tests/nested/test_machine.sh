@@ -44,3 +44,24 @@ chmod +x "$test_dir/initrd/init"
 run_vm --initrd "$test_dir/initrd.cpio" --console serial --append 'my.option=1' </dev/null
 ended "an initramfs of the user's own" 0
 matches "gets the command line with what was appended" 'initrd: .*my\.option=1' "$output"
+
+# --- a stock kernel that can't be started as it is ------------------------------------------------------------------------------------
+
+mkdir "$test_dir/empty"
+vm=("$TINYVMM" --kernel "$KERNEL" --modules "$test_dir/empty")
+run_vm --disk "$root,ro" </dev/null
+ended "no modules for this kernel" 2
+for word in "$(basename "$KERNEL" | sed 's/^vmlinuz-//')" "$test_dir/empty" 'virtio_blk \(the disks\)' 'ext4 \(the root file system\)' \
+	'virtio_net \(the network\)' '--modules DIR'; do
+	matches "no modules for this kernel: says $word" "$word" "$errors"
+done
+head -c 3000000 "$KERNEL" >"$test_dir/bzImage"
+vm=("$TINYVMM" --kernel "$test_dir/bzImage" --modules "$MODULES")
+run_vm --disk "$root,ro" </dev/null
+ended "a truncated bzImage" 2
+matches "a truncated bzImage is called so" 'bzImage.*truncated' "$errors"
+cp "$KERNEL" "$test_dir/bzImage"
+printf 'damaged' | dd of="$test_dir/bzImage" bs=1 seek=2000000 conv=notrunc 2>/dev/null
+run_vm --disk "$root,ro" </dev/null
+ended "a damaged bzImage" 2
+matches "a damaged bzImage is called so" 'bzImage.*damaged' "$errors"

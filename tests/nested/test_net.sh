@@ -8,8 +8,9 @@ mkdir "$test_dir/www"
 "$BUSYBOX" dd if=/dev/urandom of="$test_dir/www/blob" bs=1024 count=8192 2>/dev/null
 sum=$(sha256sum <"$test_dir/www/blob")
 "$BUSYBOX" httpd -f -p 127.0.0.1:8321 -h "$test_dir/www" &
-http=$!
-servers=("$http")
+servers=($!)
+"$BUSYBOX" httpd -f -p '[::1]:8324' -h "$test_dir/www" &
+servers+=($!)
 if [ -n "$NAMESERVER" ]; then
 	"$NAMESERVER" 127.0.0.1 53 host.tinyvmm.test=10.0.2.2 &
 	servers+=($!)
@@ -36,6 +37,17 @@ if boot "boots with a forwarded port" --disk "$root,cow" --net user,hostfwd=tcp:
 		skip "a name is looked up through the host" "the host's own name server is not ours to set"
 		skip "one that is not there is not found" "the host's own name server is not ours to set"
 	fi
+	if [ -n "${NESTED:-}" ]; then
+		# An address beyond the gateway: the echo leaves through a socket of the host's
+		"$BUSYBOX" ip addr add 192.168.58.1/32 dev lo
+		echo '0 65535' >/proc/sys/net/ipv4/ping_group_range
+		at_shell 'ping -c 1 -w 20 192.168.58.1'
+		matches "an echo goes through the host" '1 packets received' "$output"
+	else
+		skip "an echo goes through the host" "the host's addresses are not ours to set"
+	fi
+	at_shell 'wget -q -O - "http://[fec0::2]:8324/blob" | sha256sum' 120
+	same "a download over IPv6 arrives whole" "$sum" "${output%$'\n'}"
 	at_shell 'wget -q -O /tmp/blob http://10.0.2.2:8321/blob; sha256sum </tmp/blob' 120
 	same "a download arrives whole" "$sum" "${output%$'\n'}"
 	at_shell 'mkdir /tmp/www; cp /tmp/blob /tmp/www; httpd -p 80 -h /tmp/www; echo started'

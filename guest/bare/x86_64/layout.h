@@ -17,7 +17,7 @@
 #define SELECTOR_DATA 0x10
 
 #define TRAMPOLINE 0x10000 /* low RAM that the loader leaves alone; a multiple of a page below 1 MiB */
-#define CPUS_MAX 32
+#define CPUS_MAX 256
 #define OTHER_STACK_SHIFT 12
 
 #endif

@@ -141,8 +141,10 @@ static void end_by_abort(void)
 
 static void needs_terminal(void)
 {
-	if (master < 0)
-		skip(); /* no pseudo-terminals here */
+	if (master < 0) {
+		print_message("skip: no pseudo-terminals here\n");
+		skip();
+	}
 }
 
 static void restored_at_exit(void **state)

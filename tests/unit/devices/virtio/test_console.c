@@ -515,8 +515,10 @@ static void a_full_disk_does_not_stop_the_guest(void **state)
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
 	(void)state;
-	if (full < 0)
-		skip(); /* no /dev/full here */
+	if (full < 0) {
+		print_message("skip: no /dev/full here\n");
+		skip();
+	}
 	start_with((struct virtio_console_port){ .name = "stream", .in_fd = -1, .out_fd = full }, FAKE_FEATURES_ALL);
 	close(full);
 	assert_true(guest_send(&g, PORT, "hello", 5));
