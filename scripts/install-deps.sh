@@ -24,6 +24,7 @@ group() {
 		echo "for the unit tests:" libcmocka-dev acpica-tools gzip xz-utils zstd lz4 bzip2
 		echo "for the sanitizers and fuzz targets:" clang libclang-rt-dev
 		echo "for partitioned test disks:" fdisk
+		echo "to see what the sandbox allows being used:" strace
 		echo "for a test network:" iproute2
 		echo "for what else the tests look at:" cpio procps
 		group docs

@@ -85,6 +85,20 @@ static void allow_kicks(struct compiler *c, const struct sandbox *sandbox)
 	allow_when(c, SCMP_SYS(tgkill), 0, 0xffffffff, (uint64_t)sandbox->pid);
 }
 
+/* Whichever thread ends the program, it gives the user's terminal back: tcsetattr(STDIN_FILENO), which looks afterwards what came of it. */
+static void allow_terminal_restore(struct compiler *c)
+{
+	static const unsigned long requests[] = { TCSETS, TCGETS };
+
+	for (unsigned i = 0; i < 2 && !c->err; i++) {
+		const struct scmp_arg_cmp compare[] = {
+			{ .arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = 0xffffffff, .datum_b = STDIN_FILENO },
+			{ .arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = 0xffffffff, .datum_b = requests[i] },
+		};
+		c->err = c->lib.seccomp_rule_add_exact_array(c->ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2, compare);
+	}
+}
+
 /* Threads, not processes. clone3 hides its flags in memory: the C library takes clone when it is told that there is none. */
 static void allow_threads(struct compiler *c)
 {
@@ -117,6 +131,7 @@ static void allow_thread(struct compiler *c, const struct sandbox *sandbox, enum
 	allow(c, sandbox_every);
 	allow_memory(c);
 	allow_kicks(c, sandbox);
+	allow_terminal_restore(c);
 	switch (kind) {
 	case SANDBOX_MAIN:
 		allow(c, sandbox_main);

@@ -32,6 +32,7 @@
 
 #include "tests/fakes/capture.h"
 #include "vmm/sandbox.h"
+#include "vmm/terminal.h"
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
 
@@ -126,6 +127,14 @@ static int do_fallocate(void)
 	return fallocate(null_fd, 0, 0, 1) && errno != ENODEV ? errno : 0;
 }
 
+static int do_window_size(void)
+{
+	struct winsize size;
+
+	return ioctl(null_fd, TIOCGWINSZ, &size) && errno != ENOTTY ? errno : 0;
+}
+
+/* Not standard input's, which is the one terminal that is ours to restore. */
 static int do_tcgets(void)
 {
 	struct termios t;
@@ -285,6 +294,9 @@ struct outcome {
 	char said[4096];
 };
 
+/* What a machine does between its sandbox being ready and its threads entering it. */
+static int (*before_entering)(void);
+
 static int enter(const struct machine_kind *kind, enum sandbox_thread thread)
 {
 	struct config *config = calloc(1, sizeof(*config));
@@ -294,7 +306,7 @@ static int enter(const struct machine_kind *kind, enum sandbox_thread thread)
 	config->disk_count = kind->disk;
 	config->net_count = kind->user_network;
 	config->net[0].netdev.kind = NETDEV_USER;
-	if (sandbox_init(sandbox, config) || sandbox_ready(sandbox))
+	if (sandbox_init(sandbox, config) || sandbox_ready(sandbox) || (before_entering && before_entering()))
 		return -1;
 	return sandbox_enter(sandbox, thread);
 }
@@ -378,8 +390,8 @@ static void what_no_thread_may(void **state)
 
 static void the_main_thread(void **state)
 {
-	static const struct call may[] = { CALL(epoll_wait), CALL(pread), CALL(tcgets) };
-	static const struct call may_not[] = { CALL(socket), CALL(open_to_read), CALL(kvm_run), CALL(fallocate) };
+	static const struct call may[] = { CALL(epoll_wait), CALL(pread), CALL(window_size) };
+	static const struct call may_not[] = { CALL(socket), CALL(open_to_read), CALL(kvm_run), CALL(fallocate), CALL(tcgets) };
 
 	(void)state;
 	all_allowed(&with_disk, SANDBOX_MAIN, may, COUNT(may));
@@ -530,6 +542,51 @@ static void a_fatal_signal(void **state)
 	}
 }
 
+static int terminal_fd; /* the child's standard input */
+
+static int on_raw_terminal(void)
+{
+	dup2(terminal_fd, STDIN_FILENO);
+	return terminal_raw();
+}
+
+static int raises_segv(void)
+{
+	raise(SIGSEGV);
+	return 0;
+}
+
+/* Whichever thread it is that must end, and for whichever reason: the user gets the terminal back as it was. */
+static void the_terminal_is_restored(void **state)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios before, after;
+
+	(void)state;
+	assert_true(master >= 0 && !grantpt(master) && !unlockpt(master));
+	terminal_fd = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_int_equal(tcgetattr(terminal_fd, &before), 0);
+	for (int thread = 0; thread < SANDBOX_THREADS; thread++) {
+		struct outcome o;
+		before_entering = on_raw_terminal;
+		try(&o, &with_disk, (enum sandbox_thread)thread, do_unlink);
+		assert_true(WIFEXITED(o.status));
+		assert_int_equal(WEXITSTATUS(o.status), EXIT_GUEST_FAULT);
+		assert_non_null(strstr(o.said, "the sandbox stopped a thread"));
+		assert_int_equal(tcgetattr(terminal_fd, &after), 0);
+		assert_int_equal(after.c_lflag, before.c_lflag);
+		assert_int_equal(after.c_oflag, before.c_oflag);
+		try(&o, &with_disk, (enum sandbox_thread)thread, raises_segv);
+		assert_true(WIFSIGNALED(o.status));
+		assert_int_equal(WTERMSIG(o.status), SIGSEGV);
+		assert_int_equal(tcgetattr(terminal_fd, &after), 0);
+		assert_int_equal(after.c_lflag, before.c_lflag);
+	}
+	before_entering = NULL;
+	close(terminal_fd);
+	close(master);
+}
+
 static int do_no_new_privs(void)
 {
 	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
@@ -628,6 +685,7 @@ int main(void)
 		cmocka_unit_test(a_refused_call_with_signals_blocked),
 		cmocka_unit_test(many_threads_that_allocate),
 		cmocka_unit_test(a_fatal_signal),
+		cmocka_unit_test(the_terminal_is_restored),
 		cmocka_unit_test(the_message),
 		cmocka_unit_test(log_mode_refuses_nothing),
 		cmocka_unit_test(off_does_nothing),
