@@ -214,6 +214,15 @@ out:
 		sys_close(fd);
 }
 
+/* Until now the host had asked for less than "quiet" (loglevel=3), for the sake of the slow early console. */
+static void restore_quiet(void)
+{
+	char level[64];
+
+	if (read_line("/proc/sys/kernel/printk", level, sizeof(level)) && level[0] == '3')
+		SYS3(syslog, SYSLOG_CONSOLE_LEVEL, 0, 4);
+}
+
 static bool console_active(struct init *in, const void *arg)
 {
 	char active[256];
@@ -229,6 +238,8 @@ void device_check_console(struct init *in)
 	in->console_done = true;
 	if (in->config.log_full)
 		replay_log(in);
+	else
+		restore_quiet();
 }
 
 void device_settle_console(struct init *in)

@@ -16,7 +16,11 @@ command=("$tinyvmm" --kernel "$kernel" --modules "$modules" --disk "$root" --mem
 
 if [ -t 0 ] && [ -t 1 ]; then
 	say "\$ ${command[*]}"
-	exec "${command[@]}"
+	status=0
+	"${command[@]}" || status=$?
+	# Ctrl-A x is a way to end it, too
+	[ "$status" != 125 ] || status=0
+	exit "$status"
 fi
 
 tmp=$(mktemp -d)

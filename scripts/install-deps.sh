@@ -34,7 +34,10 @@ group() {
 		echo "to measure:" fio iperf3 strace
 		echo "to compare with:" qemu-system-x86
 		;;
-	lint) echo "to check the shell scripts:" shellcheck ;;
+	lint)
+		group build
+		echo "to check the sources:" shellcheck cppcheck clang-tidy clang-format
+		;;
 	docs) echo "for the man pages:" scdoc ;;
 	*) die "no such group: $1 (build, test, demo, bench, lint, docs)" ;;
 	esac

@@ -37,8 +37,9 @@ struct machine {
 	bool loading;
 	int kernel_error;
 	_Atomic enum vm_event event;
+	/* The user, a signal or --timeout asked us to end, whatever the guest does meanwhile; VM_RUNNING: nobody did. Main thread only. */
+	enum vm_event asked;
 	int signal_fd;
-	int signal; /* that asked us to end; 0: none */
 	struct loop_watch signal_watch;
 	struct loop_timer timeout;
 	struct loop_work taken; /* guest/init is to be told that the command's output is out */
@@ -58,12 +59,19 @@ static void machine_stop(struct vm *vm, enum vm_event event)
 	loop_stop(m->loop);
 }
 
+static void machine_ask(struct machine *m, enum vm_event event)
+{
+	if (m->asked == VM_RUNNING)
+		m->asked = event;
+	machine_stop(&m->vm, event);
+}
+
 static void on_timeout(void *arg)
 {
 	struct machine *m = arg;
 
 	log_error("the guest ran for the %u seconds of --timeout and was ended", m->config->timeout_s);
-	machine_stop(&m->vm, VM_TIMEOUT);
+	machine_ask(m, VM_TIMEOUT);
 }
 
 static void send_window_size(struct machine *m)
@@ -86,13 +94,12 @@ static void on_signal(void *arg, uint32_t events)
 		send_window_size(m);
 		return;
 	}
-	m->signal = (int)info.ssi_signo;
-	machine_stop(&m->vm, VM_QUIT);
+	machine_ask(m, VM_QUIT);
 }
 
 static void on_escape_quit(void *arg)
 {
-	machine_stop(&((struct machine *)arg)->vm, VM_QUIT);
+	machine_ask(arg, VM_QUIT);
 }
 
 static void on_escape_help(void *arg)
@@ -399,13 +406,14 @@ static int machine_restart(struct machine *m)
 	return finish_loading(m);
 }
 
-/* The last output may wait for a slow reader; a signal, or the user, ends the waiting. */
-static void finish_output(struct machine *m)
+/* The last output may wait for a slow reader; whoever asks us to end, ends the waiting. False: not all of it was taken. */
+static bool finish_output(struct machine *m)
 {
-	while (!m->signal && atomic_load(&m->event) != VM_QUIT && !machine_devices_finish(m->devices)) {
-		if (loop_step(m->loop))
-			return;
+	while (!machine_devices_finish(m->devices)) {
+		if (m->asked != VM_RUNNING || loop_step(m->loop))
+			return false;
 	}
+	return true;
 }
 
 /*
@@ -431,6 +439,8 @@ static enum vm_event run_until_end(struct machine *m)
 		if (event != VM_RESET || m->config->no_reboot || reset_is_panic(m))
 			return event;
 		finish_output(m);
+		if (m->asked != VM_RUNNING)
+			return m->asked;
 		if (machine_restart(m))
 			return VM_FAULT;
 		atomic_store(&m->event, VM_RUNNING);
@@ -498,7 +508,9 @@ int machine_run(struct machine *m)
 		return EXIT_HOST;
 	}
 	enum vm_event event = run_until_end(m);
-	finish_output(m);
+	/* A guest that had ended by itself, but whose last words nobody took before the end was asked for, ends as asked. */
+	if (!finish_output(m) && m->asked != VM_RUNNING)
+		event = m->asked;
 	terminal_restore();
 	return exit_status(m, event);
 }

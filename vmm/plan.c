@@ -72,7 +72,8 @@ const struct dev_desc *plan_find(const struct plan *plan, const char *name)
 /* --- the command line ------------------------------------------------------------------------------------------------------------- */
 
 /*
- * With our own initramfs the kernel stays quiet on the slow serial port, on which only errors appear before the virtio console does; guest/init then has everything
+ * With our own initramfs the kernel stays quiet on the slow serial port, on which only what is worse than an error appears before the virtio console
+ * does (that a PC has no PCI is an error to Linux); guest/init then sets the level that "quiet" means, or, for --console-log, has everything
  * printed there.
  */
 static const char *console_arguments(const struct prepared *prepared, const struct guest_io *io, char *buf, size_t room)
@@ -80,7 +81,7 @@ static const char *console_arguments(const struct prepared *prepared, const stru
 	if (io->serial_console && !io->command)
 		snprintf(buf, room, "console=%s", arch_map.serial_console);
 	else if (prepared->own_initramfs)
-		snprintf(buf, room, "quiet console=hvc0 %s", arch_map.earlycon);
+		snprintf(buf, room, "quiet loglevel=3 console=hvc0 %s", arch_map.earlycon);
 	else
 		snprintf(buf, room, "console=hvc0 %s", arch_map.earlycon);
 	return buf;

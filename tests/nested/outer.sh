@@ -5,5 +5,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 status=0
 for script; do
 	bash "$here/../run-script.sh" "${NESTED_TEST_SECONDS:-400}" "$here/$script" || status=1
+	echo "# done $script"
 done
 exit "$status"

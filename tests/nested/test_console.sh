@@ -13,7 +13,8 @@ at_shell 'cat /sys/class/misc/hw_random/rng_current'
 matches "random numbers come from the host" 'virtio_rng' "$output"
 at_shell 'dmesg -r | grep "^<[0-4]>" | grep -i acpi'
 same "the kernel has nothing to say against the ACPI tables" '' "$output"
-at_shell 'dmesg | grep -E "BUG:|WARNING:|Call Trace|Oops"'
+# QEMU's emulated processor makes Linux warn of the size of XSAVE's area, under QEMU itself as the VMM just as here: only that one is let pass
+at_shell 'dmesg | sed "/XSAVE consistency problem/,/end trace/d" | grep -E "BUG:|WARNING:|Call Trace|Oops"'
 same "no kernel warning" '' "$output"
 at_shell 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource'
 matches "the clock is kvm-clock or the TSC" '^(kvm-clock|tsc)' "$output"
