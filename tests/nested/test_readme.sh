@@ -20,7 +20,7 @@ if ! command -v python3 >/dev/null; then
 	chmod +x "$work/bin/python3"
 fi
 if ! command -v sudo >/dev/null; then
-	printf '#!/bin/sh\nexec "$@"\n' >"$work/bin/sudo"
+	printf '#!/bin/bash\nexec "$@"\n' >"$work/bin/sudo"
 	chmod +x "$work/bin/sudo"
 fi
 
@@ -66,7 +66,7 @@ kill "$(pgrep -f '127.0.0.1[: ]8000')" 2>/dev/null
 
 example 6 >"$test_dir/example-6"
 console_start "$test_dir" bash -c "$(sed 's/^tinyvmm/exec tinyvmm/' "$test_dir/example-6")"
-page() { [ "$("$BUSYBOX" wget -q -T 5 -O - http://127.0.0.1:8080/etc/hostname 2>/dev/null)" = tinyvmm ]; }
+page() { [ "$("$BUSYBOX" timeout 10 "$BUSYBOX" wget -q -O - http://127.0.0.1:8080/etc/hostname 2>/dev/null)" = tinyvmm ]; }
 check "example 6: a server in the guest" wait_until "$boot_seconds" page
 console_stop
 
