@@ -32,11 +32,11 @@ traced() {
 	local expected=$1 name=$2 parameters=$3 status=0
 	shift 3
 	traces=$((traces + 1))
-	timeout -k 5 100 strace -f -q -o "$test_dir/trace.$traces" "$build/tinyvmm" --kernel "$build/guest/bare" --memory 64M --timeout 80 \
+	timeout -k 5 100 strace -f -q -o "$test_dir/trace.$traces" "$build/tinyvmm" --kernel "$build/guest/bare" --memory 64M --timeout "${seconds:-80}" \
 		--sandbox log --append "$parameters" "$@" 2>"$test_dir/errors" || status=$?
 	if [ "$status" != "$expected" ]; then
-		not_ok "sandbox lists: $name ends with $expected (it was $status)"
-		sed 's/^/# /' "$test_dir/errors"
+		not_ok "sandbox lists: $name ends with $expected (it was $status)" >&2
+		sed 's/^/# /' "$test_dir/errors" >&2
 	fi
 }
 
@@ -58,7 +58,7 @@ workload() {
 	traced 0 "console" "test=console" "${initrd[@]}" --net none --console hvc < <(printf %s abcdefghijklmnopqrstuvwxyz)
 	traced 42 "ports" "test=ports" --net none --console-log "$test_dir/log" -- command < <(printf %s abcdefghijklmnopqrstuvwxyz)
 	traced 120 "panic" "test=panic" "${initrd[@]}" --net none </dev/null
-	traced 124 "timeout" "test=hang" "${initrd[@]}" --net none --timeout 1 </dev/null
+	seconds=2 traced 124 "timeout" "test=hang" "${initrd[@]}" --net none </dev/null
 	traced 0 "attack" "test=attack device=2" "${initrd[@]}" --disk "$image" </dev/null
 } >"$test_dir/output"
 
