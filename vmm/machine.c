@@ -229,6 +229,8 @@ static int make_devices(struct machine *m)
 
 /* --- loading ------------------------------------------------------------------------------------------------------------------------ */
 
+#define LOADER_STACK_BYTES (256 << 10)
+
 static void *load_kernel(void *arg)
 {
 	struct machine *m = arg;
@@ -240,12 +242,18 @@ static void *load_kernel(void *arg)
 /* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
 static int begin_loading(struct machine *m)
 {
+	pthread_attr_t attr;
+
 	m->boot = (struct arch_boot){
 		.image = &m->prepared->image,
 		.devices = &m->plan->devices,
 		.cpus = m->vm.cpus,
 	};
-	m->loading = !pthread_create(&m->loader, NULL, load_kernel, m);
+	/* A stack of the usual size may get a huge page of 2 MiB for itself, and glibc keeps it for the next thread. */
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, LOADER_STACK_BYTES);
+	m->loading = !pthread_create(&m->loader, &attr, load_kernel, m);
+	pthread_attr_destroy(&attr);
 	if (!m->loading)
 		load_kernel(m);
 	return 0;
