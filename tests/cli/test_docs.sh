@@ -66,6 +66,18 @@ help_is_in() {
 	return 1
 }
 
+# Links of one page to another, or to a source file
+links_lead_somewhere() {
+	local file target dead=''
+	while IFS=: read -r file target; do
+		[ -e "$(dirname "$file")/$target" ] || dead+="$file: $target"$'\n'
+	done < <(grep -oE '\]\([^)# ]+' README.md docs/*.md docs/adr/*.md | grep -v '://' | sed 's/\](//')
+	[ -z "$dead" ] && return
+	printf '%s' "$dead"
+	return 1
+}
+
+check "documentation: its links lead somewhere" links_lead_somewhere
 if have scdoc; then
 	check "manual: scdoc takes it" manual_is_clean
 else

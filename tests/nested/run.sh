@@ -23,7 +23,7 @@ for program in bash tail sed truncate ip e2fsck mke2fs debugfs sfdisk script; do
 done
 mkdir -p build/check
 # The largest guest has 4 GiB: what is not touched costs nothing
-exec scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 5120 --cpus 2 --timeout "${NESTED_SECONDS:-1200}" \
+exec scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 5120 --cpus 2 --timeout "${NESTED_SECONDS:-1800}" \
 	--log "build/check/outer-$1.log" --tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
 	--file docs:/src/docs --file demo/rootfs.img:/root/rootfs.img \
