@@ -80,7 +80,7 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	at_end+=("kill -9 $first")
 	locked() { ! run --disk "$disk" >/dev/null 2>&1; }
 	# The guest's first words come after the disk was opened. (Trying the lock instead could take it from the first.)
-	check "a guest holds a disk" wait_until 40 grep -q done "$test_dir/first.log"
+	check "a guest holds a disk" wait_until 40 grep -q "done" "$test_dir/first.log"
 	fails "disk open for writing by another" $usage 'in use|locked|another' run --disk "$disk"
 	check "disk open for writing by another: an overlay over it is refused, too" locked
 	kill "$first" 2>/dev/null
