@@ -3,8 +3,8 @@
  * What an architecture gives: the hooks between KVM and the machine, in the order in which a machine's life calls them.
  *
  * arch/x86_64 and arch/aarch64 each implement all of it, under the same file names: map.c (addresses), vm.c (before and after the vCPUs),
- * vcpu.c (registers, exits), load.c (kernel and tables into memory). All return 0 or a negative errno, and log what they fail at. Main thread
- * only, but for arch_vcpu_exit() and arch_load_kernel().
+ * vcpu.c (registers, exits), load.c (kernel and tables into memory). All return 0 or a negative errno, and log what they fail at. Main
+ * thread only, but for arch_vcpu_exit() and arch_load_kernel().
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H
@@ -54,7 +54,10 @@ struct arch_boot {
 	gpa_t kernel_gpa;
 	uint64_t kernel_bytes;
 };
-/* The kernel's own bytes: the long part of loading. It needs nothing but guest memory, so it may run on a thread of its own beside the building of devices. */
+/*
+ * The kernel's own bytes: the long part of loading. It needs nothing but guest memory, so it may run on a thread of its own beside the
+ * building of devices.
+ */
 int arch_load_kernel(struct vm *vm, struct arch_boot *boot);
 /* After it: initramfs, command line, boot information, tables. */
 int arch_load_rest(struct vm *vm, struct arch_boot *boot);

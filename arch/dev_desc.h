@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A device as data, for whoever describes the machine to the guest (ACPI, device tree) or to the user (--dry-run): address, size, line, kind. So the
- * code that writes tables includes no device.
+ * A device as data, for whoever describes the machine to the guest (ACPI, device tree) or to the user (--dry-run): address, size, line,
+ * kind. So the code that writes tables includes no device.
  */
 #ifndef ARCH_DEV_DESC_H
 #define ARCH_DEV_DESC_H

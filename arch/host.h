@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an architecture can tell of the host before there is a machine: whether its processor runs guests by itself, and which KVM capabilities
- * the architecture's own code uses. For `tinyvmm check`, and for the explanation when a guest ends in an emulation failure.
+ * What an architecture can tell of the host before there is a machine: whether its processor runs guests by itself, and which KVM
+ * capabilities the architecture's own code uses. For `tinyvmm check`, and for the explanation when a guest ends in an emulation failure.
  */
 #ifndef ARCH_HOST_H
 #define ARCH_HOST_H
@@ -21,8 +21,8 @@ struct arch_host {
 void arch_host_probe(struct arch_host *host, const char *cpuinfo);
 
 /*
- * The same as `accelerated`, asked of the processor itself: for each start of a machine, where /proc/cpuinfo would cost milliseconds. True where it
- * can't be told.
+ * The same as `accelerated`, asked of the processor itself: for each start of a machine, where /proc/cpuinfo would cost milliseconds.
+ * True where it can't be told.
  */
 bool arch_host_accelerates(void);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A kernel that has been recognised and is ready to be put into guest memory: what vmm/kernel.c finds out and an architecture's loader needs.
+ * A kernel that has been recognised and is ready to be put into guest memory: what vmm/kernel.c finds out and an architecture's loader
+ * needs.
  *
  * Checked for the loader: every file_offset + file_bytes lies in the file, file_bytes <= mem_bytes, gpa + mem_bytes does not wrap, segments
  * ascend by gpa and do not overlap, an ELF's entries lie in a segment. Left to the loader: whether all of it is RAM.
@@ -42,14 +43,17 @@ struct kernel_image {
 	struct image_segment segment[IMAGE_SEGMENTS_MAX];
 
 	/*
-	 * bzImage: the file's first bytes up to the end of the set-up header (x86/boot.rst), at least 0x268 of them; also kept for an ELF that came
-	 * out of one, 0 otherwise. The fields that place the kernel (pref_address 0x258, init_size 0x260, kernel_alignment 0x230) are
-	 * the file's own and unchecked.
+	 * bzImage: the file's first bytes up to the end of the set-up header (x86/boot.rst), at least 0x268 of them; also kept for an ELF
+	 * that came out of one, 0 otherwise. The fields that place the kernel (pref_address 0x258, init_size 0x260, kernel_alignment
+	 * 0x230) are the file's own and unchecked.
 	 */
 	uint32_t setup_bytes;
 	uint8_t setup[IMAGE_SETUP_MAX];
 
-	/* arm64 (arm64/booting.rst): the segment goes text_offset past a 2 MiB boundary; anywhere in RAM if arm64_anywhere, else near its start. */
+	/*
+	 * arm64 (arm64/booting.rst): the segment goes text_offset past a 2 MiB boundary; anywhere in RAM if arm64_anywhere, else near its
+	 * start.
+	 */
 	uint64_t text_offset;
 	bool arm64_anywhere;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Power-off and reset as ACPI's hardware-reduced machines have them: a sleep control and a sleep status register (ACPI 6.5, 4.8.3.7), and a reset
- * register (4.8.3.6) behind them. Three bytes.
+ * Power-off and reset as ACPI's hardware-reduced machines have them: a sleep control and a sleep status register (ACPI 6.5, 4.8.3.7), and
+ * a reset register (4.8.3.6) behind them. Three bytes.
  */
 #ifndef DEVICES_POWER_H
 #define DEVICES_POWER_H

@@ -41,8 +41,8 @@
 /* "exit N": the command ended; N is its status, 128+signal, 126 (can't execute) or 127 (not found). Power-off follows. */
 #define CONTROL_EXIT "exit "
 /*
- * The host's answer to CONTROL_EXIT, a line of its own on the control port, once all that the command wrote has been taken by whom it was for: the guest
- * powers off after it, since some kernels reset their consoles then, with what is still in them.
+ * The host's answer to CONTROL_EXIT, a line of its own on the control port, once all that the command wrote has been taken by whom it was
+ * for: the guest powers off after it, since some kernels reset their consoles then, with what is still in them.
  */
 #define CONTROL_TAKEN "taken\n"
 /* "fatal TEXT": guest/init can't go on (no root, unknown file system, ...); TEXT is for the user. Power-off follows. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * nameserver ADDRESS PORT NAME=IPV4...: a name server for the demo and the tests, which must not depend on what the world says. It answers A
- * questions for its names and NXDOMAIN or an empty answer for everything else (RFC 1035, 4.1), over UDP, one question a message. Runs until it is killed.
+ * nameserver ADDRESS PORT NAME=IPV4...: a name server for the demo and the tests, which must not depend on what the world says. It
+ * answers A questions for its names and NXDOMAIN or an empty answer for everything else (RFC 1035, 4.1), over UDP, one question a
+ * message. Runs until it is killed.
  */
 #include <arpa/inet.h>
 #include <stdint.h>

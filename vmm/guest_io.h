@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Who hears and sees what: joins the guest's consoles and named ports to the caller's terminal, pipes and files, and understands what guest/init
- * says on its control port (guest/protocol.h).
+ * Who hears and sees what: joins the guest's consoles and named ports to the caller's terminal, pipes and files, and understands what
+ * guest/init says on its control port (guest/protocol.h).
  *
  *                         boot to a login          -- COMMAND, pipes             -- COMMAND, on a terminal
  *   hvc0 (or ttyS0)       standard input, output   kernel messages to the log    kernel messages to the log

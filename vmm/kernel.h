@@ -2,9 +2,9 @@
 /*
  * Kernel files: recognised, unpacked on the host, described. Every byte of them is hostile.
  *
- * bzImage (x86/boot.rst), ELF (with or without a PVH note), arm64 Image (arm64/booting.rst), EFI zboot, and any of these in a gzip, xz, lzma, zstd, lz4 or
- * bzip2 file. A compressed kernel is unpacked to a cache file, found again by the content of the kernel file (kernel_cache.h), and the kernel
- * proper is started directly.
+ * bzImage (x86/boot.rst), ELF (with or without a PVH note), arm64 Image (arm64/booting.rst), EFI zboot, and any of these in a gzip, xz,
+ * lzma, zstd, lz4 or bzip2 file. A compressed kernel is unpacked to a cache file, found again by the content of the kernel file
+ * (kernel_cache.h), and the kernel proper is started directly.
  */
 #ifndef VMM_KERNEL_H
 #define VMM_KERNEL_H
@@ -19,10 +19,10 @@ struct kernel_options {
 };
 
 /*
- * Fills *image; its fd is the caller's, until kernel_close(). A payload that can't be unpacked here (lzo, a library that is missing) falls back to the guest's
- * own decompressor, with a line at log level info; one that is damaged is refused. Every failure is logged with the path and the reason: no
- * such file, not a kernel (what it looks like instead), truncated (by how much), for another architecture. -ENOENT, -EACCES, -EISDIR, -ENOEXEC, or
- * what reading failed with.
+ * Fills *image; its fd is the caller's, until kernel_close(). A payload that can't be unpacked here (lzo, a library that is missing)
+ * falls back to the guest's own decompressor, with a line at log level info; one that is damaged is refused. Every failure is logged with
+ * the path and the reason: no such file, not a kernel (what it looks like instead), truncated (by how much), for another architecture.
+ * -ENOENT, -EACCES, -EISDIR, -ENOEXEC, or what reading failed with.
  *
  * Unpacking happens in a worker (util/process.h): no decompressor is ever loaded into the calling process. One thread only.
  */

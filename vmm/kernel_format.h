@@ -2,7 +2,8 @@
 /*
  * The formats of kernel files, for vmm/kernel.c alone: one reader a format, from a checked file to a struct kernel_image.
  *
- * Nothing here logs: whoever refuses a file says why in `why`, and kernel_open() logs it with the path, or at level info when there is another way.
+ * Nothing here logs: whoever refuses a file says why in `why`, and kernel_open() logs it with the path, or at level info when there is
+ * another way.
  */
 #ifndef VMM_KERNEL_FORMAT_H
 #define VMM_KERNEL_FORMAT_H

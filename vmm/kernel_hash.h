@@ -2,9 +2,9 @@
 /*
  * A keyed hash that is as fast as memory: what the kernel cache names its entries by and checks them with.
  *
- * A universal hash, not a cryptographic one: for any two different inputs, chosen without knowing the key, the chance that they collide is about 2^-60
- * over the choice of the key. So nobody who can't read the key can make a kernel that is taken for another, and no accident will; whoever holds the
- * key could. docs/adr/0002-kernel-cache.md has the reasons.
+ * A universal hash, not a cryptographic one: for any two different inputs, chosen without knowing the key, the chance that they collide
+ * is about 2^-60 over the choice of the key. So nobody who can't read the key can make a kernel that is taken for another, and no
+ * accident will; whoever holds the key could. docs/adr/0002-kernel-cache.md has the reasons.
  */
 #ifndef VMM_KERNEL_HASH_H
 #define VMM_KERNEL_HASH_H

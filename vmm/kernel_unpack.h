@@ -9,7 +9,10 @@
 #include "vmm/kernel_format.h"
 #include "vmm/kernel_hash.h"
 
-/* Where in the output file the unpacked kernel starts: a multiple of every page size, so that it can be mapped; the cache's header is before it. */
+/*
+ * Where in the output file the unpacked kernel starts: a multiple of every page size, so that it can be mapped; the cache's header is
+ * before it.
+ */
 #define KERNEL_UNPACK_OFFSET 65536
 
 /* What the worker hands back, in shared memory. */
@@ -30,8 +33,8 @@ struct unpack_job {
 };
 
 /*
- * Fills out_fd and *result. -ENOEXEC, with result->why: no kernel that could be used in any way. Other errors come from reading and writing (-ENOSPC,
- * ...), and another out_fd may work. Loads libraries: a job for worker_run(), with a struct unpack_job.
+ * Fills out_fd and *result. -ENOEXEC, with result->why: no kernel that could be used in any way. Other errors come from reading and
+ * writing (-ENOSPC, ...), and another out_fd may work. Loads libraries: a job for worker_run(), with a struct unpack_job.
  */
 int kernel_unpack(void *job);
 

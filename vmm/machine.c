@@ -425,8 +425,8 @@ static bool finish_output(struct machine *m)
 }
 
 /*
- * A reset before guest/init was heard is no reboot: the kernel never came up. Nor is one with a command under way: kernels without a pvpanic driver
- * reset when they panic, and a command must not be run a second time.
+ * A reset before guest/init was heard is no reboot: the kernel never came up. Nor is one with a command under way: kernels without a
+ * pvpanic driver reset when they panic, and a command must not be run a second time.
  */
 static bool reset_is_panic(const struct machine *m)
 {

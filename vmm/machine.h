@@ -17,7 +17,8 @@ struct machine;
 /*
  * Waits for `prepared` (prepare_finish()) as late as it can, and then completes `plan` with the command line.
  *
- * All arguments stay the caller's and live longer than the machine. Everything that fails is logged; *machine is then NULL and nothing is left behind.
+ * All arguments stay the caller's and live longer than the machine. Everything that fails is logged; *machine is then NULL and nothing is
+ * left behind.
  * -ENODEV when the host refused (no KVM, no memory, ...); other codes name a fault of the configuration's or its files.
  */
 int machine_new(struct machine **machine, const struct config *config, struct prepared *prepared, struct plan *plan, struct guest_io *io);

@@ -2,8 +2,8 @@
 /*
  * The devices of a machine: see machine_devices.h. machine_devices_new() is the list of them, in the order of the plan.
  *
- * A virtio device costs KVM: one interrupt line (irqfd), one ioeventfd a queue, and, where KVM has read-only memory, a slot for its register page and an ioeventfd that
- * swallows interrupt acknowledgements (devices/virtio/mmio.h).
+ * A virtio device costs KVM: one interrupt line (irqfd), one ioeventfd a queue, and, where KVM has read-only memory, a slot for its
+ * register page and an ioeventfd that swallows interrupt acknowledgements (devices/virtio/mmio.h).
  */
 #include "vmm/machine_devices.h"
 
@@ -95,8 +95,9 @@ static int put_on_bus(struct machine_devices *d, const struct dev_desc *desc, co
 }
 
 /*
- * The register pages of all virtio devices as read-only guest memory: reads take no exit. They are one slot, since each slot that is added makes the
- * kernel wait for its readers, milliseconds on some hosts. A KVM without read-only memory serves reads through the bus, from the same pages.
+ * The register pages of all virtio devices as read-only guest memory: reads take no exit. They are one slot, since each slot that is
+ * added makes the kernel wait for its readers, milliseconds on some hosts. A KVM without read-only memory serves reads through the bus,
+ * from the same pages.
  */
 static int make_register_pages(struct machine_devices *d)
 {
@@ -205,7 +206,10 @@ static int add_serial(struct machine_devices *d)
 		.dev = d->serial, .read = serial_read, .write = serial_write, .lock = serial_lock(d->serial) });
 }
 
-/* --- virtio ----------------------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- virtio
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static int add_console(struct machine_devices *d)
 {

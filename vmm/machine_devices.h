@@ -29,8 +29,8 @@ void machine_devices_free(struct machine_devices *devices); /* accepts NULL */
 /* As at power-on. No vCPU runs. */
 void machine_devices_reset(struct machine_devices *devices);
 /*
- * No vCPU runs any more: hands what the guest has written to its consoles and ports to whom it is for, without waiting. False while something is left that
- * the host has no room for: the loop goes on with it.
+ * No vCPU runs any more: hands what the guest has written to its consoles and ports to whom it is for, without waiting. False while
+ * something is left that the host has no room for: the loop goes on with it.
  */
 bool machine_devices_finish(struct machine_devices *devices);
 

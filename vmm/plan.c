@@ -72,9 +72,9 @@ const struct dev_desc *plan_find(const struct plan *plan, const char *name)
 /* --- the command line ------------------------------------------------------------------------------------------------------------- */
 
 /*
- * With our own initramfs the kernel stays quiet on the slow serial port, on which only what is worse than an error appears before the virtio console
- * does (that a PC has no PCI is an error to Linux); guest/init then sets the level that "quiet" means, or, for --console-log, has everything
- * printed there.
+ * With our own initramfs the kernel stays quiet on the slow serial port, on which only what is worse than an error appears before the
+ * virtio console does (that a PC has no PCI is an error to Linux); guest/init then sets the level that "quiet" means, or, for
+ * --console-log, has everything printed there.
  */
 static const char *console_arguments(const struct prepared *prepared, const struct guest_io *io, char *buf, size_t room)
 {

@@ -31,8 +31,8 @@ struct prepared {
 };
 
 /*
- * Opens the kernel, and starts a worker that looks for the root and makes the initramfs; the machine is built meanwhile. Everything that fails is logged. -ENOMEM
- * and the like, or what kernel_open() says.
+ * Opens the kernel, and starts a worker that looks for the root and makes the initramfs; the machine is built meanwhile. Everything that
+ * fails is logged. -ENOMEM and the like, or what kernel_open() says.
  */
 int prepare(struct prepared *p, const struct config *config, const struct guest_io *io);
 /* Waits for the worker. What disk_probe() and initramfs_build() say, logged. */

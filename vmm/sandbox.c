@@ -191,7 +191,10 @@ static int compile_lists(void *arg)
 	return err;
 }
 
-/* --- in the machine's process -------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- in the machine's process
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 int sandbox_init(struct sandbox *sandbox, const struct config *config)
 {

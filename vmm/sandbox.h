@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What this process may still do once a guest runs: no new privileges, and a list of system calls for each kind of thread (seccomp(2)). After set-up nothing is
- * opened, and a guest that took over a device's code finds itself with the few calls which that thread needs to do its work.
+ * What this process may still do once a guest runs: no new privileges, and a list of system calls for each kind of thread (seccomp(2)).
+ * After set-up nothing is opened, and a guest that took over a device's code finds itself with the few calls which that thread needs to
+ * do its work.
  *
  * The lists are compiled to BPF by libseccomp in a worker, so the machine's process never loads it.
  */
@@ -31,8 +32,8 @@ int sandbox_init(struct sandbox *sandbox, const struct config *config);
 void sandbox_release(struct sandbox *sandbox); /* accepts a zeroed one */
 
 /*
- * Waits for the lists, sets no_new_privs, for all threads made after it, and installs the handler that reports a refused call (log mode: none is refused, the
- * kernel logs it). Logged.
+ * Waits for the lists, sets no_new_privs, for all threads made after it, and installs the handler that reports a refused call (log mode:
+ * none is refused, the kernel logs it). Logged.
  */
 int sandbox_ready(struct sandbox *sandbox);
 /* Puts the calling thread under its list, for good. Logged. */

@@ -2,8 +2,8 @@
 /*
  * The threads that run the guest: one a vCPU.
  *
- * They start held, before the first instruction; vcpus_run() lets them go, vcpus_hold() brings all of them back out of the guest, wherever they are. While held, the main
- * thread may touch the vCPUs' state and all of guest memory.
+ * They start held, before the first instruction; vcpus_run() lets them go, vcpus_hold() brings all of them back out of the guest,
+ * wherever they are. While held, the main thread may touch the vCPUs' state and all of guest memory.
  */
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
@@ -17,7 +17,8 @@
 struct vcpus;
 
 /*
- * Makes vm->cpus vCPUs (arch_vcpu_init) and their threads. `enter` is called first thing on each thread (the sandbox); when it fails, vcpus_new does. Logged.
+ * Makes vm->cpus vCPUs (arch_vcpu_init) and their threads. `enter` is called first thing on each thread (the sandbox); when it fails,
+ * vcpus_new does. Logged.
  */
 int vcpus_new(struct vcpus **vcpus, struct vm *vm);
 int vcpus_start_threads(struct vcpus *vcpus, int (*enter)(void *arg), void *arg);

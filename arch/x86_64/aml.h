@@ -2,8 +2,8 @@
 /*
  * Writes ACPI Machine Language, as much as a DSDT of ours takes: ACPI 6.5, chapter 20; resource descriptors in 6.4.
  *
- * Calls come in the order of the bytes. What has a length (scopes, devices, packages, buffers) is opened with a mark and closed with aml_end(); its
- * length is then filled in. Writing past the buffer is remembered, not done: aml_bytes() gives 0 then.
+ * Calls come in the order of the bytes. What has a length (scopes, devices, packages, buffers) is opened with a mark and closed with
+ * aml_end(); its length is then filled in. Writing past the buffer is remembered, not done: aml_bytes() gives 0 then.
  */
 #ifndef ARCH_X86_64_AML_H
 #define ARCH_X86_64_AML_H

@@ -21,8 +21,10 @@ const struct arch_map arch_map = {
 	.cpus_max = 254,
 	.earlycon = "earlycon=uart8250,io,0x3f8,115200",
 	.serial_console = "ttyS0",
-	/* There is one serial port: three more need not be looked for. No PCI either. And Linux takes a hardware-reduced machine for one with
-	 * EFI, whose reset it would then call (arch/x86/kernel/reboot.c, reboot_init): ACPI it is. */
+	/*
+	 * There is one serial port: three more need not be looked for. No PCI either. And Linux takes a hardware-reduced machine for one
+	 * with EFI, whose reset it would then call (arch/x86/kernel/reboot.c, reboot_init): ACPI it is.
+	 */
 	.cmdline = "8250.nr_uarts=1 pci=off reboot=a",
 };
 

@@ -12,8 +12,8 @@
 #define PICS 2
 
 /*
- * The tables tell of no 8259s, so no guest initialises them: as KVM makes them they are open, and pass each line below 16 on, as an exception's number, to a
- * local APIC whose LINT0 is as at reset. A guest that uses them all the same opens what it wants.
+ * The tables tell of no 8259s, so no guest initialises them: as KVM makes them they are open, and pass each line below 16 on, as an
+ * exception's number, to a local APIC whose LINT0 is as at reset. A guest that uses them all the same opens what it wants.
  */
 static int close_pics(struct vm *vm)
 {

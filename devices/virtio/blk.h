@@ -21,8 +21,8 @@ struct virtio_blk_config {
 };
 
 /*
- * Makes the device on an open image, which stays the caller's and is closed after virtio_blk_free(). `loop` is where it is served; the caller runs
- * it, on a thread of its own or (tests) not.
+ * Makes the device on an open image, which stays the caller's and is closed after virtio_blk_free(). `loop` is where it is served; the
+ * caller runs it, on a thread of its own or (tests) not.
  */
 struct virtio_blk *virtio_blk_new(const struct virtio_blk_config *config, struct block *block, struct loop *loop, const struct mem *mem);
 struct virtio_dev *virtio_blk_dev(struct virtio_blk *blk);

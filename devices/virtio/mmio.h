@@ -4,7 +4,8 @@
  *
  * The registers that the driver reads live in a page of their own, kept up to date at every change. Where KVM can show read-only memory
  * to a guest (KVM_CAP_READONLY_MEM), that page is put into the guest's address space: reading a register, InterruptStatus
- * above all, then takes no exit. Where it can't, the read handler copies from the same page. Either way the page is the one truth for reads.
+ * above all, then takes no exit. Where it can't, the read handler copies from the same page. Either way the page is the one truth for
+ * reads.
  *
  * Writes are exits, all but two: QueueNotify is an ioeventfd per queue, watched on the device's loop; and InterruptACK of a used-buffer
  * interrupt alone may be one that nobody watches (`ack_fd`). Nothing depends on that acknowledgement while InterruptStatus keeps its
@@ -48,8 +49,9 @@ struct virtio_mmio {
 };
 
 /*
- * Takes a filled-in device. `irq` is raised for it; `page` is VIRTIO_MMIO_BYTES of zeroed memory, aligned to 4 bytes; both live longer than the transport. The notification eventfds are made and watched on
- * dev->loop at once, so this is called before that loop runs. Initialises dev->lock.
+ * Takes a filled-in device. `irq` is raised for it; `page` is VIRTIO_MMIO_BYTES of zeroed memory, aligned to 4 bytes; both live longer
+ * than the transport. The notification eventfds are made and watched on dev->loop at once, so this is called before that loop runs.
+ * Initialises dev->lock.
  */
 int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq, void *page);
 

@@ -43,8 +43,8 @@ struct virtqueue {
 };
 
 /*
- * A chain as copied and checked: the driver's readable buffers first, then the ones the device writes. The pointers are host addresses; what
- * they point to still changes under the reader.
+ * A chain as copied and checked: the driver's readable buffers first, then the ones the device writes. The pointers are host addresses;
+ * what they point to still changes under the reader.
  */
 struct virtq_chain {
 	uint16_t head;

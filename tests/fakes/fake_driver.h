@@ -94,8 +94,8 @@ struct fake_used {
 
 void fake_driver_init(struct fake_driver *drv);
 /*
- * The whole handshake through the registers, accepting `features` as far as they are offered (VERSION_1 always), with queues as large as the
- * device allows. False when FEATURES_OK or DRIVER_OK did not hold.
+ * The whole handshake through the registers, accepting `features` as far as they are offered (VERSION_1 always), with queues as large as
+ * the device allows. False when FEATURES_OK or DRIVER_OK did not hold.
  */
 bool fake_driver_attach(struct fake_driver *drv, struct virtio_dev *dev, uint64_t features);
 /* The same once more after a reset, which it does first: fresh, empty rings. */

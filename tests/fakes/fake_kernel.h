@@ -24,7 +24,8 @@ void blob_free(struct blob *blob);
 #define FAKE_DATA_ZEROS (1u << 20)
 
 /*
- * An ELF kernel like x86's vmlinux. Program headers: 0 text (with the banner, at a physical entry), 1 data (4 KiB, a megabyte of zeros in the file,
+ * An ELF kernel like x86's vmlinux. Program headers: 0 text (with the banner, at a physical entry), 1 data (4 KiB, a megabyte of zeros in
+ * the file,
  * 4 KiB, then 64 KiB that is in memory only), 2 notes, the second of which is XEN_ELFNOTE_PHYS32_ENTRY.
  */
 struct blob fake_vmlinux(void);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Thin wrappers of the KVM ioctls (Documentation/virt/kvm/api.rst). Each returns 0, or what it says, or a negative errno; none logs but kvm_open().
+ * Thin wrappers of the KVM ioctls (Documentation/virt/kvm/api.rst). Each returns 0, or what it says, or a negative errno; none logs but
+ * kvm_open().
  */
 #ifndef VMM_CORE_KVM_H
 #define VMM_CORE_KVM_H

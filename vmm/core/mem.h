@@ -31,8 +31,8 @@ struct mem {
 };
 
 /*
- * Adds `size_bytes` of zeroed anonymous private memory at `gpa`, with transparent huge pages asked for. Both must be multiples of the host's page
- * size, and regions are added in ascending order. -ENOMEM when the host has not that much address space.
+ * Adds `size_bytes` of zeroed anonymous private memory at `gpa`, with transparent huge pages asked for. Both must be multiples of the
+ * host's page size, and regions are added in ascending order. -ENOMEM when the host has not that much address space.
  */
 int mem_add(struct mem *mem, gpa_t gpa, uint64_t size_bytes);
 void mem_release(struct mem *mem);

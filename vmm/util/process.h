@@ -40,8 +40,8 @@ void *shared_alloc(size_t bytes);
 void shared_free(void *p, size_t bytes);
 
 /*
- * Gives back what only the start needed: free memory of malloc's, and the pages of code and constants, which come back from the page cache one by one where
- * they are used again.
+ * Gives back what only the start needed: free memory of malloc's, and the pages of code and constants, which come back from the page
+ * cache one by one where they are used again.
  */
 void process_trim(void);
 

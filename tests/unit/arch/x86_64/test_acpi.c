@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * arch/x86_64/acpi.c: the tables as a guest finds them, from the RSDP on. With TINYVMM_ACPI_DIR set, each table is also written to a file there, for iasl
- * (tests/acpi/test_iasl.sh).
+ * arch/x86_64/acpi.c: the tables as a guest finds them, from the RSDP on. With TINYVMM_ACPI_DIR set, each table is also written to a file
+ * there, for iasl (tests/acpi/test_iasl.sh).
  */
 #include <setjmp.h>
 #include <stdarg.h>
