@@ -118,6 +118,8 @@ static void run_guest(struct vcpu *vcpu, const atomic_bool *stop)
 			handle_exit(vcpu);
 		} else if (errno == EINTR || errno == EAGAIN) {
 			vcpu->run->immediate_exit = 0;
+			/* Before the look at `stop`: a kick that comes between the two sets it again. */
+			atomic_signal_fence(memory_order_seq_cst);
 		} else {
 			log_error("vCPU %u: KVM can't run it: %s", vcpu->index, strerror(errno));
 			vcpu->vm->stop(vcpu->vm, VM_FAULT);
