@@ -122,7 +122,7 @@ guest_runs_nested() {
 }
 
 # An instruction takes a nanosecond of that machine's time. One processor: two would take turns, and waiting for each other last for ever. fio
-# does not get through here (it reads the time stamp counter without end), so there is no disk and no network.
+# does not get through here (4 s of that time took more than 160 s), so there is no disk and no network.
 icount_runs() {
 	ROUNDS=1 guest_runs_nested boot --cpus 1 --qemu-arg -icount --qemu-arg shift=0 | sed -n 's/^\(sample [^ ]* \)init /\1init_icount /p; /^failed/p' ||
 		echo "failed: the run by instructions ended early"
