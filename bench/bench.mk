@@ -6,7 +6,7 @@ $(BUILD)/bench/measure: bench/measure.c
 	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) -std=gnu11 $(WARNINGS) -O2 -static -s -o $@ $<
 
 .PHONY: bench-vmm
-bench-vmm: ## tinyvmm beside QEMU, in numbers (ROUNDS=3, BENCH='start boot io size', PEER='name=command'; about ten minutes)
+bench-vmm: ## tinyvmm beside QEMU, in numbers (ROUNDS=3, BENCH='boot io ...', PEER='name=command'; some ten minutes)
 	@scripts/install-deps.sh build bench
 	@$(MAKE) --no-print-directory tinyvmm $(BUILD)/bench/measure
 	@$(STRIP) -o $(BUILD)/bench/tinyvmm $(BUILD)/tinyvmm

@@ -30,7 +30,7 @@ function scaled(key, value) {
 		return value / 1000
 	if (key ~ /^rss|^binary/)
 		return value / 1024
-	if (key == "init" || key == "cpu_boot")
+	if (key ~ /^init/ || key == "cpu_boot")
 		return value / 1000
 	return value
 }
@@ -38,6 +38,7 @@ function scaled(key, value) {
 BEGIN {
 	row("first_run", "exec to first KVM_RUN, ms", 1)
 	row("init", "boot to `/init`, s", 2)
+	row("init_icount", "boot to `/init`, by instructions counted, s", 2)
 	row("cpu_boot", "CPU time of a boot, s", 2)
 	row("exits", "KVM exits of a boot, thousands", 1)
 	row("exits_user", "of these to user space, thousands", 1)
