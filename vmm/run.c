@@ -86,14 +86,18 @@ static int run_config(const struct config *config)
 int run_main(int argc, char **argv)
 {
 	struct config config = { 0 };
+	int status = EXIT_USAGE;
 
 	switch (cli_parse(&config, argc, argv)) {
 	case CLI_DONE:
-		return EXIT_GUEST_OFF;
+		status = EXIT_GUEST_OFF;
+		break;
 	case CLI_BAD:
-		return EXIT_USAGE;
+		break;
 	case CLI_RUN:
+		status = run_config(&config);
 		break;
 	}
-	return run_config(&config);
+	config_release(&config);
+	return status;
 }
