@@ -263,17 +263,18 @@ static void check_harmless(unsigned queue)
 	for (unsigned i = 0; i < 10; i++)
 		queue_notify(&subject, &subject.queue[queue]);
 	check(!virtio_read(&subject, REG_STATUS), "%s: so is notifying after a reset", name);
-	/* Buffers that are there when the device is reset are not touched any more. */
+	/* Buffers that are there when the device is reset are not touched any more. Before that they may be: a device needs no notice. */
 	virtio_open(&subject, 0);
 	offer_desc(&subject.queue[queue], (uint64_t)victim, sizeof(victim), DESC_WRITE, 0);
 	virtio_reset(&subject);
+	uint16_t used = subject.queue[queue].ring.used.idx;
 	memset(victim, 0x55, sizeof(victim));
 	queue_notify(&subject, &subject.queue[queue]);
 	wait_until_for(10, false);
 	bool same = true;
 	for (unsigned i = 0; i < sizeof(victim); i++)
 		same = same && victim[i] == 0x55;
-	check(same && !subject.queue[queue].ring.used.idx, "%s: after a reset no buffer is touched", name);
+	check(same && subject.queue[queue].ring.used.idx == used, "%s: after a reset no buffer is touched", name);
 	virtio_open(&subject, 0);
 	virtio_write(&subject, REG_QUEUE_SEL, 0);
 	virtio_write(&subject, REG_QUEUE_READY, 0);

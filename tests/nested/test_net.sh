@@ -24,7 +24,8 @@ if boot "boots with a forwarded port" --disk "$root,cow" --net user,hostfwd=tcp:
 	matches "a way out" 'default via 10\.0\.2\.2' "$output"
 	matches "a name server" 'nameserver 10\.0\.2\.3' "$output"
 	matches "large packets" 'mtu 65520' "$output"
-	at_shell 'for i in 1 2 3 4 5 6 7 8 9 10; do ip -6 addr show eth0 | grep -q "fec0:.*tentative" || break; sleep 1; done; ip -6 addr show eth0'
+	# The router's advertisement may still be under way, and the address is tried out for a second after it
+	at_shell 'for i in $(seq 60); do ip -6 addr show eth0 | grep "fec0:" | grep -qv tentative && break; sleep 1; done; ip -6 addr show eth0' 120
 	matches "an IPv6 address" 'inet6 fec0:' "$output"
 	at_shell 'ping -c 1 -w 20 10.0.2.2'
 	matches "the gateway answers" '1 packets received' "$output"
