@@ -182,14 +182,13 @@ static int add_platform(struct machine_devices *d)
 {
 	const struct plan *plan = d->site.plan;
 	struct vm *vm = d->site.vm;
+	const struct bus_range power = { .dev = &d->power, .read = power_read, .write = power_write };
+	const struct bus_range pvpanic = { .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write };
 
 	d->power = (struct power){ .off = on_power_off, .reset = on_power_reset, .arg = vm };
-	int err = put_on_bus(d, plan_find(plan, "power"), &(struct bus_range){ .dev = &d->power, .read = power_read, .write = power_write });
-	if (err)
-		return err;
 	d->pvpanic = (struct pvpanic){ .panicked = on_panic, .arg = vm };
-	return put_on_bus(d, plan_find(plan, "pvpanic"),
-			  &(struct bus_range){ .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write });
+	int err = put_on_bus(d, plan_find(plan, "power"), &power);
+	return err ? err : put_on_bus(d, plan_find(plan, "pvpanic"), &pvpanic);
 }
 
 static int add_serial(struct machine_devices *d)
@@ -206,10 +205,7 @@ static int add_serial(struct machine_devices *d)
 		.dev = d->serial, .read = serial_read, .write = serial_write, .lock = serial_lock(d->serial) });
 }
 
-/*
- * --- virtio
- * -----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- virtio ------------------------------------------------------------------------------------------------------------------------- */
 
 static int add_console(struct machine_devices *d)
 {
@@ -272,6 +268,17 @@ static int add_disk(struct machine_devices *d, unsigned index)
 	return err ? err : start_disk_thread(disk, name);
 }
 
+/*
+ * What no other command line would get from this host is no fault of the command line (run.c tells by the number): a tap without the
+ * privilege or the driver for it, a library that is not there. A port or an interface that is taken is.
+ */
+static int refused_by_host(const struct config_net *config, int err)
+{
+	bool tap = config->netdev.kind == NETDEV_TAP;
+
+	return err == -ENOENT || (tap && (err == -EPERM || err == -EACCES)) ? -ENODEV : err;
+}
+
 static int add_net(struct machine_devices *d, unsigned index)
 {
 	const struct config_net *config = &d->site.config->net[index];
@@ -280,7 +287,7 @@ static int add_net(struct machine_devices *d, unsigned index)
 	int err = netdev_open(&net->netdev, &config->netdev, d->site.loop);
 
 	if (err)
-		return err;
+		return refused_by_host(config, err);
 	snprintf(name, sizeof(name), "net%u", index);
 	struct virtio_net_config card = { .name = plan_find(d->site.plan, name)->name };
 	memcpy(card.mac, config->mac, sizeof(card.mac));
