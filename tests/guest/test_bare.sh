@@ -214,8 +214,8 @@ console_cases() {
 		"$(tr -d '\r' <"$output" | grep -E '^(\[|[A-Z]+$)' | paste -sd ' ')"
 
 	# Without an initramfs of the user's, and with a command: ports for its input and output, and its status.
-	printf %s "$letters" | timeout -k 5 60 "$tinyvmm" --kernel "$build/guest/bare" --memory 64M --timeout 40 --net none --append test=ports \
-		--console-log "$output" -- command >"$test_dir/stdout" 2>"$test_dir/stderr"
+	printf %s "$letters" | timeout -k 5 60 "$tinyvmm" --kernel "$build/guest/bare" --memory 64M --timeout 40 --net none \
+		--append test=ports --console-log "$output" -- command >"$test_dir/stdout" 2>"$test_dir/stderr"
 	same "bare ports: exit status of the command" 42 $?
 	cp "$test_dir/stderr" "$errors"
 	findings "ports"
@@ -255,7 +255,8 @@ attack_cases() {
 	before=$(sum_of "$image")
 	for name in net0 disk0 console rng; do
 		number=$((number + 1))
-		case_warns "attack on $name" "warning: $name: the guest's driver broke a rule of virtio" "test=attack device=$number" --disk "$image"
+		case_warns "attack on $name" "warning: $name: the guest's driver broke a rule of virtio" "test=attack device=$number" \
+			--disk "$image"
 	done
 	same "bare attack: the image stays as it was" "$before" "$(sum_of "$image")"
 }
