@@ -111,15 +111,20 @@ static void handle_exit(struct vcpu *vcpu)
 	}
 }
 
+/* Always before a look at `stop`: a kick that comes between the two sets it again, and one that came before is seen there. */
+static void forget_kick(struct vcpu *vcpu)
+{
+	vcpu->run->immediate_exit = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 static void run_guest(struct vcpu *vcpu, const atomic_bool *stop)
 {
 	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
 		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
 			handle_exit(vcpu);
 		} else if (errno == EINTR || errno == EAGAIN) {
-			vcpu->run->immediate_exit = 0;
-			/* Before the look at `stop`: a kick that comes between the two sets it again. */
-			atomic_signal_fence(memory_order_seq_cst);
+			forget_kick(vcpu);
 		} else {
 			log_error("vCPU %u: KVM can't run it: %s", vcpu->index, strerror(errno));
 			vcpu->vm->stop(vcpu->vm, VM_FAULT);
@@ -157,7 +162,7 @@ static void *thread_main(void *arg)
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 	while (wait_for_order(all) == ORDER_RUN) {
-		t->vcpu.run->immediate_exit = 0;
+		forget_kick(&t->vcpu);
 		run_guest(&t->vcpu, &all->stop);
 		/* What KVM still has to finish of the last exit is finished by one more entry that ends at once. */
 		t->vcpu.run->immediate_exit = 1;

@@ -2,6 +2,9 @@
 /*
  * vmm/vcpu.c on a real /dev/kvm, also one that emulates in software: a guest of a few instructions that counts in its memory, run and
  * brought back many times. A kick that got lost would leave it running for ever, which the alarm ends.
+ *
+ * This program has an ioctl() of its own, at whose KVM_RUN a vCPU's thread can be stopped: the one moment that no amount of tries is sure
+ * to meet.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,12 +15,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,6 +88,64 @@ static void port_write(void *arg, uint64_t offset, const void *data, unsigned le
 	if (atomic_fetch_add(&m->port_writes, 1) + 1 == m->hold_after_writes)
 		stop(&m->vm, VM_POWEROFF);
 }
+
+/* --- the door to the guest -------------------------------------------------------------------------------------------------- */
+
+/* Just before KVM_RUN, once: the thread says that it has `arrived`, waits for `enter`, and says when it has `left` the guest. */
+static struct {
+	atomic_bool closed;
+	sem_t arrived, enter, left;
+} door;
+
+static void close_door(void)
+{
+	sem_init(&door.arrived, 0, 0);
+	sem_init(&door.enter, 0, 0);
+	sem_init(&door.left, 0, 0);
+	atomic_store(&door.closed, true);
+}
+
+static int run_through_door(int fd)
+{
+	sem_post(&door.arrived);
+	while (sem_wait(&door.enter))
+		; /* a kick interrupts it */
+	/* A signal that was sent before comes at the end of this system call at the latest. */
+	sched_yield();
+	int n = (int)syscall(SYS_ioctl, fd, KVM_RUN, 0);
+	int saved = errno;
+	sem_post(&door.left);
+	errno = saved;
+	return n;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+
+	if (request == KVM_RUN && atomic_exchange(&door.closed, false))
+		return run_through_door(fd);
+	va_start(args, request);
+	void *arg = va_arg(args, void *);
+	va_end(args);
+	return (int)syscall(SYS_ioctl, fd, request, arg);
+}
+
+/* False when the deadline passed before. */
+static bool wait_for(sem_t *sem)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += DEADLINE_S / 2;
+	while (sem_timedwait(sem, &deadline)) {
+		if (errno != EINTR)
+			return false;
+	}
+	return true;
+}
+
+/* --- a machine ------------------------------------------------------------------------------------------------------------- */
 
 /* All vCPUs begin at CODE_GPA in real mode, with their index in bx. */
 static void boot(struct machine *m, const uint8_t *code, size_t bytes)
@@ -251,6 +314,35 @@ static void no_kick_is_lost(void **state)
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
+/* The kick that comes after the thread's last look at `stop`, and before it is in the guest: KVM_RUN must not begin. */
+static void a_kick_at_the_door_is_not_lost(void **state)
+{
+	struct machine *m = machine(1);
+
+	(void)state;
+	if (!m)
+		skip();
+	boot(m, counts, sizeof(counts));
+	start(m);
+	for (unsigned round = 0; round < 3; round++) {
+		uint32_t before = counter(m, 0);
+		close_door();
+		vcpus_run(m->vcpus);
+		assert_true(wait_for(&door.arrived));
+		vcpus_stop(m->vcpus);
+		sem_post(&door.enter);
+		/* Nobody kicks again before this. */
+		bool left = wait_for(&door.left);
+		vcpus_hold(m->vcpus);
+		assert_true(left);
+		assert_int_equal(counter(m, 0), before);
+	}
+	/* And it still runs. */
+	vcpus_run(m->vcpus);
+	wait_for_count(m, 0, 0);
+	end(m);
+}
+
 /* The same while exits are handled: port accesses, whose second half KVM does at the next entry. */
 static void no_kick_is_lost_between_exits(void **state)
 {
@@ -378,6 +470,7 @@ int main(void)
 		cmocka_unit_test(threads_start_held),
 		cmocka_unit_test(held_is_held),
 		cmocka_unit_test(no_kick_is_lost),
+		cmocka_unit_test(a_kick_at_the_door_is_not_lost),
 		cmocka_unit_test(no_kick_is_lost_between_exits),
 		cmocka_unit_test(a_vcpu_stops_all),
 		cmocka_unit_test(stops_from_another_thread),
