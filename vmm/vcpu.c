@@ -132,6 +132,20 @@ static void run_guest(struct vcpu *vcpu, const atomic_bool *stop)
 	}
 }
 
+/* More than an access can be split into. */
+#define PARTS_MAX 16
+
+/*
+ * KVM finishes the last exit's access at the next entry, which is made to end there. An access that KVM had to split (one that crosses a
+ * page) leaves in parts: each is served, or the instruction would end at a later entry, in registers that a restart has set meanwhile.
+ */
+static void finish_exit(struct vcpu *vcpu)
+{
+	vcpu->run->immediate_exit = 1;
+	for (unsigned i = 0; i < PARTS_MAX && !ioctl(vcpu->fd, KVM_RUN, 0); i++)
+		handle_exit(vcpu);
+}
+
 static enum order wait_for_order(struct vcpus *all)
 {
 	pthread_mutex_lock(&all->lock);
@@ -164,9 +178,7 @@ static void *thread_main(void *arg)
 	while (wait_for_order(all) == ORDER_RUN) {
 		forget_kick(&t->vcpu);
 		run_guest(&t->vcpu, &all->stop);
-		/* What KVM still has to finish of the last exit is finished by one more entry that ends at once. */
-		t->vcpu.run->immediate_exit = 1;
-		ioctl(t->vcpu.fd, KVM_RUN, 0);
+		finish_exit(&t->vcpu);
 		pthread_mutex_lock(&all->lock);
 		if (all->order == ORDER_RUN && atomic_load(&all->stop))
 			all->order = ORDER_HOLD;
