@@ -54,16 +54,13 @@ static_checks() {
 	part "static checks"
 	build "gcc" tinyvmm "$build/scripts/nameserver"
 	build "clang" CC=clang tinyvmm
-	local scripts
-	mapfile -t scripts < <(git ls-files '*.sh' .ci/run scripts/nested scripts/rootfs/etc/init.d 2>/dev/null ||
-		find scripts tests bench -name '*.sh')
-	if ! command -v shellcheck >/dev/null; then
-		result "skip shellcheck: not installed"
-	elif shellcheck -x "${scripts[@]}" >"$logs/shellcheck.log"; then
-		result "ok shellcheck"
+	if ! scripts/install-deps.sh --check lint 2>/dev/null; then
+		result "skip lint: cppcheck, clang-tidy or shellcheck is not installed"
+	elif make --no-print-directory lint >"$logs/lint.log" 2>&1; then
+		result "ok lint"
 	else
-		result "not ok shellcheck"
-		cat "$logs/shellcheck.log"
+		result "not ok lint"
+		cat "$logs/lint.log"
 	fi
 	[ ! -x tests/layers.sh ] || bash tests/run-script.sh 60 tests/layers.sh | record
 }
