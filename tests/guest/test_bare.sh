@@ -159,6 +159,13 @@ transport_cases() {
 	case_warns "widths" 'width other than 32 bits' "test=widths" --disk "$image"
 	case_warns "handshake" 'features that were not offered' "test=handshake" --disk "$image"
 	case_ok "rng" "test=rng" --net none
+	# The I/O APIC has 19 lines for them: the last devices, the entropy device among them, share one with another.
+	local disks=() i
+	for ((i = 0; i < 16; i++)); do
+		new_image "$test_dir/many.$i"
+		disks+=(--disk "$test_dir/many.$i")
+	done
+	case_ok "rng, on a shared line" "test=rng" "${disks[@]}" --net user --net user --net user
 }
 
 # case_disk NAME PARAMETERS DISK-OPTIONS OPTION...
@@ -186,7 +193,7 @@ disk_cases() {
 }
 
 # A file system of 1 MiB with a sparse image of 4, in a mount namespace of its own.
-full_disk() {
+#full_disk() {
 	local mount=$test_dir/full enter=(unshare --mount)
 	mkdir -p "$mount"
 	[ "$(id -u)" = 0 ] || enter=(unshare --map-root-user --mount)
