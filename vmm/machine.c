@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
@@ -21,6 +22,15 @@
 #include "vmm/util/process.h"
 #include "vmm/vcpu.h"
 
+/* A part of the building that goes on beside the rest, on a thread of its own. */
+struct step {
+	int (*run)(struct machine *m);
+	struct machine *machine;
+	pthread_t thread;
+	bool running;
+	int error; /* what run() returned, after step_wait() */
+};
+
 struct machine {
 	struct vm vm;
 	const struct config *config;
@@ -33,9 +43,8 @@ struct machine {
 	struct vm_state *initial; /* NULL: this machine never restarts */
 	struct machine_devices *devices;
 	struct arch_boot boot;
-	pthread_t loader; /* copies the kernel while devices are made */
-	bool loading;
-	int kernel_error;
+	struct step vm_step;	 /* KVM's part, while the kernel file is read */
+	struct step kernel_step; /* copies the kernel while devices are made */
 	_Atomic enum vm_event event;
 	/* The user, a signal or --timeout asked us to end, whatever the guest does meanwhile; VM_RUNNING: nobody did. Main thread only. */
 	enum vm_event asked;
@@ -153,6 +162,45 @@ static int watch_signals(struct machine *m)
 	return loop_add(m->loop, &m->signal_watch);
 }
 
+/* --- steps beside each other ------------------------------------------------------------------------------------------------------ */
+
+#define STEP_STACK_BYTES (256 << 10)
+
+static void *step_thread(void *arg)
+{
+	struct step *step = arg;
+
+	step->error = step->run(step->machine);
+	return NULL;
+}
+
+/* Where the host gives no thread, it runs right here. */
+static void step_begin(struct step *step, struct machine *m, int (*run)(struct machine *m))
+{
+	pthread_attr_t attr;
+	sigset_t before;
+
+	step->machine = m;
+	step->run = run;
+	/* A stack of the usual size may get a huge page of 2 MiB for itself, and glibc keeps it for the next thread. */
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STEP_STACK_BYTES);
+	block_signals(&before);
+	step->running = !pthread_create(&step->thread, &attr, step_thread, step);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (!step->running)
+		step_thread(step);
+}
+
+static int step_wait(struct step *step)
+{
+	if (step->running)
+		pthread_join(step->thread, NULL);
+	step->running = false;
+	return step->error;
+}
+
 /* --- building ----------------------------------------------------------------------------------------------------------------------- */
 
 /* A stock kernel ends, or hangs, at the first instruction that KVM's emulator does not know: better said before. */
@@ -167,15 +215,8 @@ static int refuse_emulation(const struct machine *m)
 
 static int make_vm(struct machine *m)
 {
-	int err = kvm_open(&m->vm.kvm);
+	int err = kvm_create_vm(&m->vm.kvm, 0);
 
-	if (err)
-		return err;
-	m->vm.accelerated = arch_host_accelerates();
-	err = refuse_emulation(m);
-	if (err)
-		return err;
-	err = kvm_create_vm(&m->vm.kvm, 0);
 	if (err) {
 		log_error("KVM makes no virtual machine: %s", strerror(-err));
 		return err;
@@ -190,9 +231,9 @@ static int make_vm(struct machine *m)
 	return arch_vm_init(&m->vm);
 }
 
-static int make_memory(struct machine *m)
+static int give_memory(struct machine *m)
 {
-	int err = arch_add_ram(&m->vm.mem, m->config->memory_bytes);
+	int err = 0;
 
 	for (unsigned i = 0; i < m->vm.mem.region_count && !err; i++) {
 		const struct mem_region *r = &m->vm.mem.region[i];
@@ -209,6 +250,31 @@ static int make_processors(struct machine *m)
 	int err = vcpus_new(&m->vcpus, &m->vm);
 
 	return err ? err : arch_vm_init_late(&m->vm);
+}
+
+/* A machine that may restart remembers how it began. */
+static int save_initial(struct machine *m)
+{
+	int err = 0;
+
+	if (m->config->no_reboot)
+		return 0;
+	err = arch_vm_save(&m->vm, &m->initial);
+	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
+		err = arch_vcpu_save(vcpus_get(m->vcpus, i));
+	return err;
+}
+
+/* All that KVM is asked for but for devices. It waits for the host's RCU most of the time: one memory slot takes 10 ms of doing nothing. */
+static int make_in_kvm(struct machine *m)
+{
+	int err = make_vm(m);
+
+	if (!err)
+		err = give_memory(m);
+	if (!err)
+		err = make_processors(m);
+	return err ? err : save_initial(m);
 }
 
 static int make_devices(struct machine *m)
@@ -230,41 +296,36 @@ static int make_devices(struct machine *m)
 
 /* --- loading ------------------------------------------------------------------------------------------------------------------------ */
 
-#define LOADER_STACK_BYTES (256 << 10)
-
-static void *load_kernel(void *arg)
+/* What is in memory now is what will run: checked there, it is checked for good. */
+static bool kernel_is_whole(const struct machine *m)
 {
-	struct machine *m = arg;
+	const struct kernel_image *image = &m->prepared->image;
+	struct iovec segment[IMAGE_SEGMENTS_MAX];
 
-	m->kernel_error = arch_load_kernel(&m->vm, &m->boot);
-	return NULL;
+	if (!m->prepared->seal.closed)
+		return true;
+	for (unsigned i = 0; i < image->segment_count; i++) {
+		uint64_t bytes = image->segment[i].file_bytes;
+		/* Only ELF segments name their place, and only of them there are several. */
+		gpa_t gpa = image->format == IMAGE_ELF ? image->segment[i].gpa : m->boot.kernel_gpa;
+		segment[i] = (struct iovec){ .iov_base = mem_at(&m->vm.mem, gpa, bytes), .iov_len = bytes };
+		if (bytes && !segment[i].iov_base)
+			return false;
+	}
+	return kernel_seal_holds(&m->prepared->seal, segment, image->segment_count);
 }
 
-/* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
-static int begin_loading(struct machine *m)
+static int load_kernel(struct machine *m)
 {
-	pthread_attr_t attr;
+	int err = arch_load_kernel(&m->vm, &m->boot);
 
-	m->boot = (struct arch_boot){
-		.image = &m->prepared->image,
-		.devices = &m->plan->devices,
-		.cpus = m->vm.cpus,
-	};
-	/* A stack of the usual size may get a huge page of 2 MiB for itself, and glibc keeps it for the next thread. */
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, LOADER_STACK_BYTES);
-	m->loading = !pthread_create(&m->loader, &attr, load_kernel, m);
-	pthread_attr_destroy(&attr);
-	if (!m->loading)
-		load_kernel(m);
-	return 0;
-}
-
-static void wait_for_kernel(struct machine *m)
-{
-	if (m->loading)
-		pthread_join(m->loader, NULL);
-	m->loading = false;
+	if (err || kernel_is_whole(m))
+		return err;
+	/* The cached kernel is damaged: once more from the file itself. */
+	err = prepare_kernel_again(m->prepared);
+	if (!err)
+		err = mem_clear(&m->vm.mem);
+	return err ? err : arch_load_kernel(&m->vm, &m->boot);
 }
 
 /* The initramfs and the root's name, which a worker found out meanwhile. */
@@ -283,25 +344,10 @@ static int take_preparation(struct machine *m)
 /* What is left once the kernel is there; a restart loads that again, too. */
 static int finish_loading(struct machine *m)
 {
-	int err = m->kernel_error;
+	int err = arch_load_rest(&m->vm, &m->boot);
 
-	if (!err)
-		err = arch_load_rest(&m->vm, &m->boot);
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_boot(vcpus_get(m->vcpus, i), &m->boot);
-	return err;
-}
-
-/* A machine that may restart remembers how it began. */
-static int save_initial(struct machine *m)
-{
-	int err = 0;
-
-	if (m->config->no_reboot)
-		return 0;
-	err = arch_vm_save(&m->vm, &m->initial);
-	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
-		err = arch_vcpu_save(vcpus_get(m->vcpus, i));
 	return err;
 }
 
@@ -316,36 +362,22 @@ static int refused(int err)
 	return err ? -ENODEV : 0;
 }
 
-static int build(struct machine *m)
+static int begin(struct machine *m)
 {
-	int err = sandbox_init(&m->sandbox, m->config);
+	int err = refused(kvm_open(&m->vm.kvm));
 
 	if (!err)
-		err = watch_signals(m);
+		err = sandbox_init(&m->sandbox, m->config);
 	if (!err)
-		err = refused(make_vm(m));
-	if (!err)
-		err = refused(make_memory(m));
-	if (!err)
-		err = begin_loading(m);
-	if (!err)
-		err = refused(make_processors(m));
-	if (!err)
-		err = refused(save_initial(m));
-	if (!err)
-		err = refused(sandbox_ready(&m->sandbox));
-	if (!err)
-		err = make_devices(m);
-	if (!err)
-		err = take_preparation(m);
+		err = refused(arch_add_ram(&m->vm.mem, m->config->memory_bytes));
 	if (err)
 		return err;
-	wait_for_kernel(m);
-	err = finish_loading(m);
-	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+	m->vm.accelerated = arch_host_accelerates();
+	step_begin(&m->vm_step, m, make_in_kvm);
+	return 0;
 }
 
-int machine_new(struct machine **out, const struct config *config, struct prepared *prepared, struct plan *plan, struct guest_io *io)
+int machine_new(struct machine **out, const struct config *config, struct plan *plan, struct guest_io *io)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
@@ -353,7 +385,6 @@ int machine_new(struct machine **out, const struct config *config, struct prepar
 	if (!m)
 		return -ENOMEM;
 	m->config = config;
-	m->prepared = prepared;
 	m->plan = plan;
 	m->io = io;
 	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
@@ -366,7 +397,7 @@ int machine_new(struct machine **out, const struct config *config, struct prepar
 	m->taken = (struct loop_work){ .run = tell_taken, .arg = m };
 	m->taken_retry = (struct loop_timer){ .expired = tell_taken, .arg = m };
 	m->loop = loop_new();
-	int err = m->loop ? build(m) : -ENOMEM;
+	int err = m->loop ? begin(m) : -ENOMEM;
 	if (err) {
 		machine_free(m);
 		return err;
@@ -375,11 +406,37 @@ int machine_new(struct machine **out, const struct config *config, struct prepar
 	return 0;
 }
 
+int machine_build(struct machine *m, struct prepared *prepared)
+{
+	m->prepared = prepared;
+	m->boot = (struct arch_boot){ .image = &prepared->image, .devices = &m->plan->devices, .cpus = m->config->cpus };
+	int err = refused(refuse_emulation(m));
+	if (!err)
+		err = watch_signals(m);
+	if (err)
+		return err;
+	/* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
+	step_begin(&m->kernel_step, m, load_kernel);
+	err = refused(step_wait(&m->vm_step));
+	if (!err)
+		err = refused(sandbox_ready(&m->sandbox));
+	if (!err)
+		err = make_devices(m);
+	if (!err)
+		err = take_preparation(m);
+	if (!err)
+		err = step_wait(&m->kernel_step);
+	if (!err)
+		err = finish_loading(m);
+	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+}
+
 void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	wait_for_kernel(m);
+	step_wait(&m->kernel_step);
+	step_wait(&m->vm_step);
 	vcpus_free(m->vcpus);
 	machine_devices_free(m->devices);
 	free(m->initial);
@@ -411,8 +468,8 @@ static int machine_restart(struct machine *m)
 		err = arch_vcpu_restore(vcpus_get(m->vcpus, i));
 	if (err)
 		return err;
-	load_kernel(m);
-	return finish_loading(m);
+	err = load_kernel(m);
+	return err ? err : finish_loading(m);
 }
 
 /* The last output may wait for a slow reader; whoever asks us to end, ends the waiting. False: not all of it was taken. */

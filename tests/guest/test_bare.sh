@@ -111,6 +111,24 @@ machine_cases() {
 	case_ok "ports" "test=ports-empty"
 }
 
+# A packed kernel is unpacked once and kept. What the cache gives is checked in the guest's memory: damaged, it is made anew.
+cache_cases() {
+	local kernel=$test_dir/bare.gz entry
+	gzip -c "$build/guest/bare" >"$kernel"
+	export XDG_CACHE_HOME=$test_dir/cache
+	case_ok "packed kernel" "$boot memory=64 last=z"
+	case_ok "packed kernel, from the cache" "$boot memory=64 last=z"
+	entry=$(find "$XDG_CACHE_HOME/tinyvmm/kernel" -type f -size +64k)
+	chmod u+w "$entry"
+	# The middle of what was unpacked
+	printf '\252\252\252\252\252\252\252\252' |
+		dd of="$entry" bs=1 seek=$((65536 + $(stat -c %s "$build/guest/bare") / 2)) conv=notrunc status=none
+	chmod u-w "$entry"
+	case_ends "packed kernel, from a damaged cache" 0 'not as it was written' "$boot memory=64 last=z" --log-level info
+	case_ok "packed kernel, from the cache made anew" "$boot memory=64 last=z"
+	unset XDG_CACHE_HOME
+}
+
 end_cases() {
 	case_ok "power-off" "test=poweroff"
 	case_ends "panic" 120 'panicked' "test=panic"
@@ -269,6 +287,7 @@ attack_cases() {
 }
 
 machine_cases
+cache_cases
 end_cases
 held_by_other
 transport_cases
