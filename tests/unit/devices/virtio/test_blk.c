@@ -103,15 +103,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static bool has_content(uint64_t offset, const uint8_t *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] != disk_byte(offset + i))
-			return false;
-	}
-	return true;
-}
-
 static void assert_file_byte(uint64_t offset, uint8_t value)
 {
 	uint8_t byte = (uint8_t)~value;
@@ -201,11 +192,11 @@ static void reads(void **state)
 	(void)state;
 	assert_int_equal(request(T_IN, 3, data, 8192), S_OK);
 	assert_int_equal(fx.used.len, 8192 + 1);
-	assert_true(has_content(3 * 512, fake_at(&fx.drv, data), 8192));
+	assert_true(disk_has_content(3 * 512, fake_at(&fx.drv, data), 8192));
 	assert_int_equal(*(uint8_t *)fake_at(&fx.drv, data + 8192), 0);
 	assert_int_equal(atomic_load(&fx.drv.interrupts), 1);
 	assert_int_equal(request_on(1, T_IN, DISK_SECTORS - 1, data, 512), S_OK);
-	assert_true(has_content(DISK_BYTES - 512, fake_at(&fx.drv, data), 512));
+	assert_true(disk_has_content(DISK_BYTES - 512, fake_at(&fx.drv, data), 512));
 }
 
 static void writes_and_flushes(void **state)
@@ -312,7 +303,7 @@ static void many_at_once(void **state)
 	for (unsigned q = 0; q < QUEUES; q++) {
 		for (unsigned i = 0; i < EACH; i++) {
 			assert_int_equal(*(uint8_t *)fake_at(&fx.drv, status[q][i]), S_OK);
-			assert_true(i % 4 == 3 || has_content((q * 1000 + i * 8) * 512, fake_at(&fx.drv, data[q][i]), 4096));
+			assert_true(i % 4 == 3 || disk_has_content((q * 1000 + i * 8) * 512, fake_at(&fx.drv, data[q][i]), 4096));
 		}
 	}
 	assert_true(atomic_load(&fx.drv.interrupts) < QUEUES * EACH);
@@ -453,7 +444,7 @@ static void a_read_only_disk_stays_what_it_is(void **state)
 	assert_int_equal(ranges(T_DISCARD, &one, 1), S_IOERR);
 	assert_int_equal(request(T_FLUSH, 0, 0, 0), S_OK);
 	assert_int_equal(request(T_IN, 0, data, 512), S_OK);
-	assert_true(has_content(0, fake_at(&fx.drv, data), 512));
+	assert_true(disk_has_content(0, fake_at(&fx.drv, data), 512));
 }
 
 static void a_host_error_is_an_io_error(void **state)
@@ -479,7 +470,7 @@ static void assert_breaks(const struct fake_buffer *buffers, unsigned count)
 	assert_false(fake_used(&fx.drv, 0, &fx.used));
 	assert_true(fake_driver_restart(&fx.drv, FAKE_FEATURES_ALL));
 	assert_int_equal(request(T_IN, 0, data, 512), S_OK);
-	assert_true(has_content(0, fake_at(&fx.drv, data), 512));
+	assert_true(disk_has_content(0, fake_at(&fx.drv, data), 512));
 }
 
 static void no_status_breaks_it(void **state)
