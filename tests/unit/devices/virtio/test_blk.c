@@ -514,6 +514,47 @@ static void a_reset_waits_for_what_is_under_way(void **state)
 		assert_int_equal(at[i], 0);
 }
 
+static void add_zeroes(const struct range *range, unsigned count)
+{
+	uint32_t len = (uint32_t)(count * sizeof(*range));
+
+	assert_true(add(0, T_WRITE_ZEROES, 0, fake_alloc_data(&fx.drv, range, len), len) >= 0);
+}
+
+/* A request of many parts is not carried on for a driver that broke the device meanwhile: a reset, and the machine's end, wait for it. */
+static void a_broken_device_begins_no_further_range(void **state)
+{
+	const struct range two[] = { { 0, 8, 0 }, { 8, 8, 0 } };
+	struct fake_buffer no_status = { header_at(T_OUT, 0), sizeof(struct header), false };
+
+	(void)state;
+	add_zeroes(two, 2);
+	fake_add(&fx.drv, 0, &no_status, 1);
+	fake_kick(&fx.drv, 0);
+	assert_true(fake_needs_reset(&fx.drv));
+	assert_true(fake_driver_restart(&fx.drv, FAKE_FEATURES_ALL));
+	assert_file_byte(0, 0);
+	assert_file_byte(8 * 512, disk_byte(8 * 512));
+}
+
+/* Zeroes count as bytes to be written: where the host can't make holes, they are. 64 MiB of them hold back what comes after. */
+static void zeroes_are_held_back_too(void **state)
+{
+	enum { RANGES = 32, REQUESTS = 4 };
+	const struct range last = { DISK_SECTORS - 8, 8, 0 };
+	struct range half[RANGES];
+
+	(void)state;
+	for (unsigned i = 0; i < RANGES; i++)
+		half[i] = (struct range){ 0, DISK_SECTORS / 2, 0 };
+	for (unsigned i = 0; i < REQUESTS; i++)
+		add_zeroes(half, RANGES);
+	add_zeroes(&last, 1);
+	fake_kick(&fx.drv, 0);
+	assert_true(fake_driver_restart(&fx.drv, FAKE_FEATURES_ALL));
+	assert_file_byte(DISK_BYTES - 512, disk_byte(DISK_BYTES - 512));
+}
+
 #define BLK_TEST(test, how) cmocka_unit_test_setup_teardown(test, how, tear_down)
 
 int main(void)
@@ -542,6 +583,9 @@ int main(void)
 		BLK_TEST(a_host_error_is_an_io_error, set_up_async),
 		BLK_TEST(no_status_breaks_it, set_up),
 		BLK_TEST(no_header_breaks_it, set_up),
+		BLK_TEST(a_broken_device_begins_no_further_range, set_up),
+		BLK_TEST(a_broken_device_begins_no_further_range, set_up_async),
+		BLK_TEST(zeroes_are_held_back_too, set_up_async),
 		BLK_TEST(a_reset_waits_for_what_is_under_way, set_up),
 		BLK_TEST(a_reset_waits_for_what_is_under_way, set_up_async),
 	};
