@@ -208,8 +208,8 @@ static int refuse_emulation(const struct machine *m)
 {
 	if (m->vm.accelerated || m->config->allow_emulation || !m->prepared->image.release[0])
 		return 0;
-	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. Use a host with VT-x or "
-		  "AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
+	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. "
+		  "Use a host with VT-x or AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
 	return -ENODEV;
 }
 
@@ -239,7 +239,8 @@ static int give_memory(struct machine *m)
 		const struct mem_region *r = &m->vm.mem.region[i];
 		err = kvm_add_memory(&m->vm.kvm, r->gpa, r->host, r->size_bytes, false);
 		if (err)
-			log_error("KVM does not take %llu MiB of guest memory: %s", (unsigned long long)(r->size_bytes >> 20), strerror(-err));
+			log_error("KVM does not take %llu MiB of guest memory: %s", (unsigned long long)(r->size_bytes >> 20),
+				  strerror(-err));
 	}
 	return err;
 }

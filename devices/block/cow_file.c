@@ -215,9 +215,10 @@ static int load_kept(struct cow *cow, uint64_t file_bytes, const char *path)
 	err = check_header(cow, &header, path);
 	if (err)
 		return err;
-	if (file_bytes != cow->data_offset + cow->size_bytes) {
+	unsigned long long wanted_bytes = cow->data_offset + cow->size_bytes;
+	if (file_bytes != wanted_bytes) {
 		log_error("overlay '%s': %llu bytes long where %llu belong; it was cut short or added to", path,
-			  (unsigned long long)file_bytes, (unsigned long long)(cow->data_offset + cow->size_bytes));
+			  (unsigned long long)file_bytes, wanted_bytes);
 		return -EINVAL;
 	}
 	err = load_bitmap(cow);
@@ -274,7 +275,7 @@ static int claim_file(struct cow *cow, const char *path, struct stat *st)
 
 static int open_kept(struct cow *cow, const char *base_path, const char *path)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	bool made;
 	int err = open_file(cow, path, &made);
 
