@@ -211,7 +211,7 @@ disk_cases() {
 }
 
 # A file system of 1 MiB with a sparse image of 4, in a mount namespace of its own.
-#full_disk() {
+full_disk() {
 	local mount=$test_dir/full enter=(unshare --mount)
 	mkdir -p "$mount"
 	[ "$(id -u)" = 0 ] || enter=(unshare --map-root-user --mount)
