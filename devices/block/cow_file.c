@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/block/file.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 _Static_assert(sizeof(struct cow_header) <= COW_BLOCK_BYTES, "the header has a block of its own");
 
@@ -305,10 +305,9 @@ static int plan(struct cow *cow)
 	cow->data_offset = cow->kept ? COW_BITMAP_OFFSET + cow->bitmap_bytes : 0;
 	if (cow->size_bytes > INT64_MAX - cow->data_offset)
 		return -EFBIG;
-	void *bitmap = mmap(NULL, cow->bitmap_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (bitmap == MAP_FAILED)
+	cow->bitmap = sparse_alloc(cow->bitmap_bytes);
+	if (!cow->bitmap)
 		return -ENOMEM;
-	cow->bitmap = bitmap;
 	if (cow->kept)
 		cow->dirty = calloc(cow->bitmap_bytes / COW_BLOCK_BYTES, 1);
 	return cow->kept && !cow->dirty ? -ENOMEM : 0;
@@ -316,8 +315,7 @@ static int plan(struct cow *cow)
 
 static void cow_free(struct cow *cow)
 {
-	if (cow->bitmap)
-		munmap(cow->bitmap, cow->bitmap_bytes);
+	sparse_free(cow->bitmap, cow->bitmap_bytes);
 	free(cow->dirty);
 	close_fd(&cow->fd);
 	close_fd(&cow->lock_fd);

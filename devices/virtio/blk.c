@@ -21,6 +21,7 @@
 #include "devices/block/block.h"
 #include "devices/block/file.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 #define DEVICE_ID 2
 #define SECTOR_BYTES 512u
@@ -500,13 +501,18 @@ static void fill_config(struct virtio_blk *blk)
 	blk->dev.config_bytes = sizeof(config);
 }
 
+static size_t requests_bytes(unsigned queues)
+{
+	return (size_t)queues * QUEUE_SIZE * sizeof(struct blk_request);
+}
+
 struct virtio_blk *virtio_blk_new(const struct virtio_blk_config *config, struct block *block, struct loop *loop, const struct mem *mem)
 {
 	struct virtio_blk *blk = calloc(1, sizeof(*blk));
 
 	if (!blk)
 		return NULL;
-	blk->request = calloc((size_t)config->queues * QUEUE_SIZE, sizeof(*blk->request));
+	blk->request = sparse_alloc(requests_bytes(config->queues));
 	if (!blk->request)
 		goto free_blk;
 	blk->block = block;
@@ -536,7 +542,7 @@ struct virtio_blk *virtio_blk_new(const struct virtio_blk_config *config, struct
 	return blk;
 
 free_requests:
-	free(blk->request);
+	sparse_free(blk->request, requests_bytes(config->queues));
 free_blk:
 	free(blk);
 	return NULL;
@@ -553,6 +559,6 @@ void virtio_blk_free(struct virtio_blk *blk)
 		return;
 	loop_remove(blk->dev.loop, &blk->watch);
 	loop_work_cancel(blk->dev.loop, &blk->more);
-	free(blk->request);
+	sparse_free(blk->request, requests_bytes(blk->dev.queue_count));
 	free(blk);
 }
