@@ -8,6 +8,9 @@ die() {
 	exit 1
 }
 
+# Where programs and libraries for a tree come from: empty for the host itself, else what get-system.sh made (foreign.sh sets it).
+system=''
+
 # As root, whoever we are. sudo may ask on the terminal; without one it fails at once instead of waiting.
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
@@ -28,7 +31,11 @@ apt_quiet() {
 # The package lists may be missing (a fresh container) or so old that what they name is gone: both show only when something is asked for.
 apt_update() {
 	say "refreshing the package lists (apt-get update)"
-	apt_quiet update
+	if [ -n "$system" ]; then
+		apt-get -q -o Acquire::Retries=3 update >&2
+	else
+		apt_quiet update
+	fi
 }
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -49,6 +56,21 @@ package_unpack() (
 	apt-get -q download "$@" >&2 || { apt_update && apt-get -q download "$@" >&2; } || exit 1
 	for deb in *.deb; do
 		dpkg -x "$deb" "$dir" || exit 1
+	done
+)
+
+# package_unpack_all DIR PACKAGE...: the same for another architecture's packages (foreign.sh), and for all that they depend on.
+package_unpack_all() (
+	mkdir -p "$1" && dir=$(cd "$1" && pwd) || exit 1
+	shift
+	say "fetching $* and what they depend on (unpacked under $dir, not installed)"
+	fetch=(apt-get -q -y -o Acquire::Retries=3 --no-install-recommends --download-only install "$@")
+	"${fetch[@]}" >&2 || { apt_update && "${fetch[@]}" >&2; } || exit 1
+	archives=$(apt-config shell archives Dir::Cache::archives/d)
+	eval "$archives"
+	for deb in "$archives"*.deb; do
+		dpkg -x "$deb" "$dir" || exit 1
+		rm "$deb"
 	done
 )
 
