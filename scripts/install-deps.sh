@@ -24,7 +24,7 @@ group() {
 		;;
 	demo-aarch64)
 		group build-aarch64
-		echo "to unpack a kernel and make disk images:" kmod e2fsprogs binutils cpio
+		echo "to unpack a kernel and make disk images:" kmod e2fsprogs fdisk binutils cpio device-tree-compiler
 		echo "to emulate a machine with virtualization:" qemu-system-arm
 		;;
 	demo)
