@@ -13,7 +13,7 @@ release=$(<demo/kernel/release)
 busybox=$(busybox_static demo)
 if hardware_kvm; then
 	TINYVMM=$PWD/$build/tinyvmm KERNEL=$PWD/demo/kernel/boot/vmlinuz-$release MODULES=$PWD/demo/kernel ROOTFS=$PWD/demo/rootfs.img VMLINUX=$PWD/demo/vmlinux \
-		BUSYBOX=$busybox NAMESERVER='' exec tests/nested/outer.sh "$@"
+		COMPRESSED_MODULES=$PWD/demo/modules BUSYBOX=$busybox DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' exec tests/nested/outer.sh "$@"
 fi
 
 # Programs of which busybox has no version that does
@@ -27,6 +27,6 @@ exec scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 51
 	--log "build/check/outer-$1.log" --tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
 	--file docs:/src/docs --file demo/rootfs.img:/root/rootfs.img \
-	--file demo/vmlinux:/root/vmlinux -- \
+	--file demo/vmlinux:/root/vmlinux --file demo/modules:/root/modules -- \
 	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux BUSYBOX=/bin/busybox \
-	NAMESERVER=nameserver bash /src/tests/nested/outer.sh "$@"
+	COMPRESSED_MODULES=/root/modules DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver bash /src/tests/nested/outer.sh "$@"
