@@ -67,7 +67,9 @@ CROSS_FLAGS := $(if $(CROSS),$(if $(findstring clang,$(CC)),--target=$(ARCH)-lin
 ALL_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) $(OPTIMIZE) $(HARDENING) $(SIZE) $(SAN_FLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
 # Libraries that only some runs need are loaded by those runs (vmm/util/lib.h): here only their headers count.
-LIBS := -l:liburing.a -lpthread
+# The device tree's, for the one architecture that has one.
+LIBS_aarch64 := -l:libfdt.a
+LIBS := -l:liburing.a $(LIBS_$(ARCH)) -lpthread
 
 # libslirp's header includes glib's.
 $(BUILD)/devices/net/%.o $(BUILD)/tests/unit/devices/net/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)

@@ -2,7 +2,7 @@
 /*
  * The devices of a machine: see machine_devices.h. machine_devices_new() is the list of them, in the order of the plan.
  *
- * A virtio device costs KVM: one interrupt line (irqfd), one ioeventfd a queue, and, where KVM has read-only memory, a slot for its
+ * A virtio device costs KVM: one interrupt line, one ioeventfd a queue, and, where KVM has read-only memory, a slot for its
  * register page and an ioeventfd that swallows interrupt acknowledgements (devices/virtio/mmio.h).
  */
 #include "vmm/machine_devices.h"
@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
+#include "devices/pl031.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/serial.h"
@@ -56,6 +56,7 @@ struct machine_devices {
 	struct machine_devices_site site;
 	struct power power;
 	struct pvpanic pvpanic;
+	struct pl031 rtc;
 	struct irq serial_irq;
 	struct serial *serial;
 	struct virtio_console *console;
@@ -74,8 +75,8 @@ struct machine_devices {
 static int make_line(struct machine_devices *d, struct irq *irq, const struct dev_desc *desc)
 {
 	irq->gsi = desc->gsi;
-	irq->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int err = irq->fd < 0 ? -errno : kvm_irqfd(&d->site.vm->kvm, irq->fd, irq->gsi);
+	irq->fd = -1;
+	int err = arch_irq_init(d->site.vm, irq);
 	if (err)
 		log_error("%s: KVM gives no interrupt line %u: %s", desc->name, desc->gsi, strerror(-err));
 	return err;
@@ -114,14 +115,14 @@ static int make_register_pages(struct machine_devices *d)
 }
 
 /* With its page shared, a device's acknowledgements of used buffers need nobody either (devices/virtio/mmio.h). */
-static int swallow_acknowledgements(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
+static int share_page(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
 {
 	struct kvm *kvm = &d->site.vm->kvm;
 	struct kvm_notify ack = { .addr = desc->base + VIRTIO_MMIO_INTERRUPT_ACK, .len = 4, .value = VIRTIO_MMIO_INT_USED };
 
 	if (!d->pages_shared)
 		return 0;
-	int err = virtio_mmio_use_ack_fd(mmio);
+	int err = virtio_mmio_share(mmio, arch_map.publish);
 	if (err)
 		return err;
 	ack.fd = mmio->ack_fd;
@@ -136,12 +137,11 @@ static int attach_virtio(struct machine_devices *d, const char *name, struct vir
 	int err;
 
 	d->virtio_count++;
-	v->irq.fd = -1;
 	err = make_line(d, &v->irq, desc);
 	if (!err)
 		err = virtio_mmio_init(&v->mmio, dev, &v->irq, d->pages + (desc->base - arch_map.virtio_base));
 	if (!err)
-		err = swallow_acknowledgements(d, desc, &v->mmio);
+		err = share_page(d, desc, &v->mmio);
 	for (unsigned q = 0; q < dev->queue_count && !err; q++) {
 		struct kvm_notify notify = {
 			.addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY, .len = 4, .value = q, .fd = v->mmio.notify_fd[q],
@@ -178,18 +178,28 @@ static void on_panic(void *arg)
 	vm->stop(vm, VM_PANIC);
 }
 
+/* One that needs no line, if this machine has it. */
+static int add_simple(struct machine_devices *d, const char *name, const struct bus_range *range)
+{
+	const struct dev_desc *desc = plan_find(d->site.plan, name);
+
+	return desc ? put_on_bus(d, desc, range) : 0;
+}
+
 static int add_platform(struct machine_devices *d)
 {
-	const struct plan *plan = d->site.plan;
 	struct vm *vm = d->site.vm;
 
+	pl031_init(&d->rtc);
 	d->power = (struct power){ .off = on_power_off, .reset = on_power_reset, .arg = vm };
-	int err = put_on_bus(d, plan_find(plan, "power"), &(struct bus_range){ .dev = &d->power, .read = power_read, .write = power_write });
+	int err = add_simple(d, "power", &(struct bus_range){ .dev = &d->power, .read = power_read, .write = power_write });
+	if (err)
+		return err;
+	err = add_simple(d, "rtc", &(struct bus_range){ .dev = &d->rtc, .read = pl031_read, .write = pl031_write, .lock = &d->rtc.lock });
 	if (err)
 		return err;
 	d->pvpanic = (struct pvpanic){ .panicked = on_panic, .arg = vm };
-	return put_on_bus(d, plan_find(plan, "pvpanic"),
-			  &(struct bus_range){ .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write });
+	return add_simple(d, "pvpanic", &(struct bus_range){ .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write });
 }
 
 static int add_serial(struct machine_devices *d)
@@ -351,6 +361,7 @@ void machine_devices_free(struct machine_devices *d)
 	virtio_console_free(d->console);
 	serial_free(d->serial);
 	close_fd(&d->serial_irq.fd);
+	pl031_release(&d->rtc);
 	if (d->pages)
 		munmap(d->pages, d->pages_bytes);
 	free(d);
@@ -361,6 +372,7 @@ void machine_devices_reset(struct machine_devices *d)
 	for (unsigned i = 0; i < d->virtio_count; i++)
 		virtio_mmio_reset(&d->virtio[i].mmio);
 	serial_reset(d->serial);
+	pl031_reset(&d->rtc);
 }
 
 bool machine_devices_finish(struct machine_devices *d)
