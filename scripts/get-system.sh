@@ -1,21 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# get-system.sh [--arch ARCH] DIR: puts what a build for ARCH (aarch64) links with, and the programs and libraries that tests run there, under
-# DIR/system, from the distribution's packages. Nothing is installed; nothing of ARCH runs here. A second run finds the first one's work.
+# get-system.sh [ARCH]: puts what a build for ARCH (aarch64) links with, and the programs and libraries that tests run there, under
+# demo/ARCH/system, from the distribution's packages. Nothing is installed; nothing of ARCH runs here. A second run finds the first one's work.
 #
 # The result is a merged-/usr tree: the compiler's --sysroot, and the place that scripts/nested.sh takes programs from.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
-. "$here/lib.sh"
-# shellcheck source=scripts/foreign.sh
-. "$here/foreign.sh"
+. "$(dirname "$0")/lib.sh"
 
-arch=aarch64
-[ "${1:-}" != --arch ] || { arch=$2 && shift 2; }
-[ $# = 1 ] || die "usage: get-system.sh [--arch ARCH] DIR"
-dir=$1
+[ $# -le 1 ] || die "usage: get-system.sh [ARCH]"
+arch=${1:-aarch64}
 
 # To link with, and headers of what is loaded when needed. Of these not what they depend on: that would bring build tools of the other side.
 headers=(libc6-dev linux-libc-dev libcrypt-dev liburing-dev libfdt-dev libslirp-dev libglib2.0-dev libpcre2-dev libseccomp-dev libkmod-dev
@@ -24,12 +19,12 @@ headers=(libc6-dev linux-libc-dev libcrypt-dev liburing-dev libfdt-dev libslirp-
 programs=(libslirp0 libseccomp2 libkmod2 libblkid1 zlib1g liblzma5 libzstd1 liblz4-1 libbz2-1.0 libcmocka0
 	busybox-static bash coreutils sed iproute2 e2fsprogs fdisk util-linux bsdutils)
 
-use_arch "$arch" "$dir"
+use_arch "$arch"
 if [ -z "$system" ]; then
 	say "this host is $arch: its own packages serve (scripts/install-deps.sh build)"
 	exit 0
 fi
-exec 9>"$dir/lock"
+exec 9>"$system.lock"
 flock 9
 # One line a package, so that a tree made for an older list is made again
 wanted=$(printf '%s\n' "${headers[@]}" "${programs[@]}")

@@ -24,7 +24,7 @@ group() {
 		;;
 	demo-aarch64)
 		group build-aarch64
-		echo "to unpack a kernel and make disk images:" kmod e2fsprogs binutils cpio
+		echo "to unpack a kernel and make disk images:" kmod e2fsprogs fdisk binutils cpio device-tree-compiler
 		echo "to emulate a machine with virtualization:" qemu-system-arm
 		;;
 	demo)
@@ -106,5 +106,5 @@ fi
 
 # AArch64's own libraries and programs are not installed but unpacked: scripts/foreign.sh says why.
 case " $* " in
-*-aarch64' '*) [ -n "$check_only" ] || "$(dirname "$0")/get-system.sh" --arch aarch64 "$(dirname "$0")/../demo/aarch64" ;;
+*-aarch64' '*) [ -n "$check_only" ] || "$(dirname "$0")/get-system.sh" aarch64 ;;
 esac

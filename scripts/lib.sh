@@ -1,15 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What the scripts here share. Sourced, never run; the caller has `set -eu`.
+# shellcheck source=scripts/foreign.sh
+. "$(dirname "${BASH_SOURCE[0]}")/foreign.sh"
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
 	say "${0##*/}: $*"
 	exit 1
 }
-
-# Where programs and libraries for a tree come from: empty for the host itself, else what get-system.sh made (foreign.sh sets it).
-system=''
 
 # As root, whoever we are. sudo may ask on the terminal; without one it fails at once instead of waiting.
 as_root() {
@@ -74,9 +73,9 @@ package_unpack_all() (
 	done
 )
 
-# True where a stock guest can run right here: a KVM we may use, on a processor that has virtualization. (A KVM without it exists too: it
-# emulates instructions in software, and no stock kernel gets far on that.)
-hardware_kvm() { [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -Eqw 'vmx|svm' /proc/cpuinfo; }
+# True where a stock guest can run right here: a KVM we may use, on a processor that has virtualization. (On x86_64 a KVM without it exists
+# too: it emulates instructions in software, and no stock kernel gets far on that.)
+hardware_kvm() { [ -r /dev/kvm ] && [ -w /dev/kvm ] && { [ "$(uname -m)" = aarch64 ] || grep -Eqw 'vmx|svm' /proc/cpuinfo; }; }
 
 why_no_hardware_kvm() {
 	if ! [ -e /dev/kvm ]; then
@@ -92,7 +91,9 @@ why_no_hardware_kvm() {
 # systems need, conflicts with it: so it is never installed.)
 busybox_static() {
 	local cache=$1 path
-	if package_installed busybox-static; then
+	if [ -n "$system" ]; then
+		path=$(program_path busybox)
+	elif package_installed busybox-static; then
 		path=$(dpkg -L busybox-static | grep -m1 'bin/busybox$')
 	else
 		path=$(find "$cache/busybox" -path '*bin/busybox' -type f 2>/dev/null | head -n 1)
@@ -102,6 +103,26 @@ busybox_static() {
 		fi
 	fi
 	[ -x "$path" ] && echo "$path"
+}
+
+# One of another architecture can't be asked: its names stand in it one behind the other, the first two are "[" and "[[".
+busybox_names() {
+	if [ -z "$system" ]; then
+		"$1" --list
+	else
+		tr '\0' '\n' <"$1" | LC_ALL=C awk '
+			$0 == "[[" && before == "[" { names = 1; print before }
+			names && !/^[][a-z0-9_.-]+$/ { exit }
+			names
+			{ before = $0 }'
+	fi
+}
+
+# Where a program is, in the system that trees are made from.
+program_path() {
+	local path=$PATH:/usr/sbin:/sbin
+	[ -z "$system" ] || path=$system/usr/bin:$system/usr/sbin
+	PATH=$path command -v "$1" || die "no program $1 in $path"
 }
 
 # tree_base ROOT BUSYBOX: directories of a small system, busybox and all its names.
@@ -118,7 +139,7 @@ tree_base() {
 	rmdir "$root/lib"
 	ln -s usr/lib "$root/lib"
 	install -m 755 "$busybox" "$root/usr/bin/busybox"
-	for name in $("$busybox" --list); do
+	for name in $(busybox_names "$busybox"); do
 		[ "$name" = busybox ] || ln -s busybox "$root/usr/bin/$name"
 	done
 	printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
@@ -129,6 +150,10 @@ tree_base() {
 # Prints the files that the dynamic linker takes for a program or library, itself included.
 elf_closure() {
 	local file=$1
+	if [ -n "$system" ]; then
+		foreign_closure "$file"
+		return
+	fi
 	echo "$file"
 	{ ldd "$file" 2>/dev/null || true; } | sed -n 's/.*=> \(\/[^ ]*\) (.*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p'
 }
@@ -146,7 +171,11 @@ tree_program() {
 # tree_library ROOT SONAME: a library that a program loads by name, and what that one needs. Fails when the host has none.
 tree_library() {
 	local root=$1 soname=$2 path lib
-	path=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk -v so="$soname" '$1 == so && /x86-64|AArch64/ { print $NF; exit }')
+	if [ -n "$system" ]; then
+		path=$(foreign_library "$soname")
+	else
+		path=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk -v so="$soname" '$1 == so && /x86-64|AArch64/ { print $NF; exit }')
+	fi
 	[ -n "$path" ] || return 1
 	elf_closure "$path" | while read -r lib; do
 		[ -e "$root/usr/lib/${lib##*/}" ] || install -m 755 "$lib" "$root/usr/lib/${lib##*/}"

@@ -15,10 +15,13 @@ if [ -n "$NAMESERVER" ]; then
 	"$NAMESERVER" 127.0.0.1 53 host.tinyvmm.test=10.0.2.2 &
 	servers+=($!)
 fi
+# A server of datagrams, for the guest
+debugfs -w -R "write $DATAGRAMS /usr/bin/nameserver" "$root" >/dev/null 2>&1
+debugfs -w -R "set_inode_field /usr/bin/nameserver mode 0100755" "$root" >/dev/null 2>&1
 stop_servers() { kill "${servers[@]}" 2>/dev/null; }
 at_end+=(stop_servers)
 
-if boot "boots with a forwarded port" --disk "$root,cow" --net user,hostfwd=tcp:127.0.0.1:8322-:80; then
+if boot "boots with forwarded ports" --disk "$root,cow" --net user,hostfwd=tcp:127.0.0.1:8322-:80,hostfwd=udp:127.0.0.1:8325-:53; then
 	at_shell 'ip addr show eth0; ip route; cat /etc/resolv.conf'
 	matches "an address by DHCP" 'inet 10\.0\.2\.15/24' "$output"
 	matches "a way out" 'default via 10\.0\.2\.2' "$output"
@@ -60,6 +63,10 @@ if boot "boots with a forwarded port" --disk "$root,cow" --net user,hostfwd=tcp:
 	done
 	wait "${downloads[@]}"
 	same "eight at once" 8 "$(grep -c "$sum" "$test_dir/sums")"
+	at_shell '(nameserver 0.0.0.0 53 datagram.tinyvmm.test=192.0.2.7 &)'
+	# Nobody says when it listens, and a datagram that comes before is lost
+	answered() { "$BUSYBOX" timeout 20 "$BUSYBOX" nslookup -type=a datagram.tinyvmm.test 127.0.0.1:8325 | grep -q 'Address: 192\.0\.2\.7'; }
+	check "datagrams go through a forwarded port, and answers come back" wait_until 60 answered
 	console_send poweroff
 	console_wait 60
 	same "and powers off" 0 $?
