@@ -26,6 +26,7 @@ struct arch_map {
 	unsigned serial_gsi;
 	unsigned cpus_max;
 	const char *const *irqchips; /* what --gic takes, ends with NULL; NULL: there is nothing to choose */
+	uint64_t gicd_base, gicc_base; /* where a GICv2 is that the machine itself has (vm->irqchip_wanted) */
 	bool device_tree;	     /* boot_info is one (--dump-dtb) */
 	/*
 	 * Where guests may read a device's register page past the host's cache: called with each 32-bit word of it that was stored. NULL

@@ -33,7 +33,7 @@ group() {
 		;;
 	test)
 		group demo
-		echo "for the unit tests:" libcmocka-dev acpica-tools gzip xz-utils zstd lz4 bzip2
+		echo "for the unit tests:" libcmocka-dev libfdt-dev device-tree-compiler acpica-tools gzip xz-utils zstd lz4 bzip2
 		echo "for the sanitizers and fuzz targets:" clang libclang-rt-dev
 		echo "for partitioned test disks:" fdisk
 		echo "to see what the sandbox allows being used:" strace

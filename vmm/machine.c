@@ -15,6 +15,7 @@
 #include "arch/host.h"
 #include "guest/protocol.h"
 #include "vmm/machine_devices.h"
+#include "vmm/machine_irqchip.h"
 #include "vmm/sandbox.h"
 #include "vmm/terminal.h"
 #include "vmm/util/io.h"
@@ -200,7 +201,9 @@ static int make_vm(struct machine *m)
 	m->vm.irqchip_name = m->config->irqchip;
 	m->vm.stop = machine_stop;
 	err = arch_vm_init(&m->vm);
-	return err ? err : check_processors(m);
+	if (!err)
+		err = check_processors(m);
+	return !err && m->vm.irqchip_wanted ? machine_irqchip_new(&m->vm) : err;
 }
 
 static int make_memory(struct machine *m)
@@ -416,6 +419,7 @@ void machine_free(struct machine *m)
 	vcpus_free(m->vcpus);
 	machine_devices_free(m->devices);
 	free(m->initial);
+	machine_irqchip_free(&m->vm);
 	arch_vm_release(&m->vm);
 	mem_release(&m->vm.mem);
 	kvm_release(&m->vm.kvm);

@@ -27,8 +27,9 @@ static int try_kind(struct gic *gic, struct vm *vm, enum gic_kind kind)
 	static const uint32_t type[] = { [GIC_V3] = KVM_DEV_TYPE_ARM_VGIC_V3, [GIC_V2] = KVM_DEV_TYPE_ARM_VGIC_V2 };
 
 	if (kind == GIC_USER) {
-		if (!kvm_capability(&vm->kvm, KVM_CAP_ARM_USER_IRQ) || !vm->irqchip)
+		if (!kvm_capability(&vm->kvm, KVM_CAP_ARM_USER_IRQ))
 			return -ENODEV;
+		vm->irqchip_wanted = true;
 	} else {
 		int fd = kvm_create_device(&vm->kvm, type[kind]);
 		if (fd < 0)
@@ -60,10 +61,6 @@ int gic_init(struct gic *gic, struct vm *vm)
 	if (err)
 		return refuse(vm);
 	log_debug("interrupt controller: %s", gic_names[gic->kind]);
-	if (gic->kind != GIC_V3 && vm->cpus > CPUS_MAX_GICV2) {
-		log_error("--cpus %u: the interrupt controller here is a GICv2, which has room for %u", vm->cpus, CPUS_MAX_GICV2);
-		return -E2BIG;
-	}
 	return 0;
 }
 

@@ -23,6 +23,8 @@ const struct arch_map arch_map = {
 	.rtc_base = MAP_RTC,
 	.cpus_max = CPUS_MAX,
 	.irqchips = gic_names,
+	.gicd_base = MAP_GICD,
+	.gicc_base = MAP_GICC,
 	.device_tree = true,
 	.publish = cache_clean_word,
 	.earlycon = "earlycon=uart8250,mmio,0x1000000,115200",

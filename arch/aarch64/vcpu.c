@@ -47,7 +47,8 @@ static int set_register(const struct vcpu *vcpu, uint64_t id, uint64_t value)
 /* All but the first wait until PSCI starts them. The same call brings a processor that has run back to its first state. */
 static int init(const struct vcpu *vcpu)
 {
-	struct kvm_vcpu_init init = vcpu->vm->arch->init;
+	const struct arch_vm *arch = vcpu->vm->arch;
+	struct kvm_vcpu_init init = { .target = arch->cpu_target, .features = { arch->cpu_features } };
 
 	if (vcpu->index)
 		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;

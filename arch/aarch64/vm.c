@@ -31,32 +31,28 @@ int arch_vm_type(const struct kvm *kvm, uint64_t memory_bytes, unsigned long *ty
 	return 0;
 }
 
-static void want_feature(struct kvm_vcpu_init *init, unsigned feature)
-{
-	init->features[feature / 32] |= 1u << feature % 32;
-}
+#define FEATURE(name) (1u << KVM_ARM_VCPU_##name)
 
 static int choose_features(struct arch_vm *arch, const struct kvm *kvm)
 {
-	struct kvm_vcpu_init *init = &arch->init;
+	struct kvm_vcpu_init preferred;
 
-	if (ioctl(kvm->vm_fd, KVM_ARM_PREFERRED_TARGET, init)) {
+	if (ioctl(kvm->vm_fd, KVM_ARM_PREFERRED_TARGET, &preferred)) {
 		int err = -errno;
 		log_error("KVM tells no kind of processor for a guest: %s", strerror(-err));
 		return err;
 	}
-	want_feature(init, KVM_ARM_VCPU_PSCI_0_2);
+	arch->cpu_target = preferred.target;
+	arch->cpu_features = FEATURE(PSCI_0_2);
 	arch->pmu = kvm_capability(kvm, KVM_CAP_ARM_PMU_V3);
 	if (arch->pmu)
-		want_feature(init, KVM_ARM_VCPU_PMU_V3);
+		arch->cpu_features |= FEATURE(PMU_V3);
 	arch->sve = kvm_capability(kvm, KVM_CAP_ARM_SVE);
 	if (arch->sve)
-		want_feature(init, KVM_ARM_VCPU_SVE);
-	/* Only both or neither (api.rst, KVM_ARM_VCPU_INIT). */
-	if (kvm_capability(kvm, KVM_CAP_ARM_PTRAUTH_ADDRESS) && kvm_capability(kvm, KVM_CAP_ARM_PTRAUTH_GENERIC)) {
-		want_feature(init, KVM_ARM_VCPU_PTRAUTH_ADDRESS);
-		want_feature(init, KVM_ARM_VCPU_PTRAUTH_GENERIC);
-	}
+		arch->cpu_features |= FEATURE(SVE);
+	/* Both or neither (api.rst, KVM_ARM_VCPU_INIT). */
+	if (kvm_capability(kvm, KVM_CAP_ARM_PTRAUTH_ADDRESS) && kvm_capability(kvm, KVM_CAP_ARM_PTRAUTH_GENERIC))
+		arch->cpu_features |= FEATURE(PTRAUTH_ADDRESS) | FEATURE(PTRAUTH_GENERIC);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 struct arch_vm {
 	struct gic gic;
-	struct kvm_vcpu_init init; /* the processor's kind and features, but for KVM_ARM_VCPU_POWER_OFF */
+	uint32_t cpu_target, cpu_features; /* KVM_ARM_VCPU_INIT's, but for KVM_ARM_VCPU_POWER_OFF */
 	bool pmu, sve;
 	/* By vCPU. */
 	int vcpu_fd[CPUS_MAX]; /* the vCPU's own */

@@ -13,10 +13,10 @@ struct irqchip {
 	/* Registers can be a processor's own, so unlike a bus's device it is told whose access this is. False: not its address. */
 	bool (*read)(struct irqchip *chip, unsigned cpu, uint64_t addr, void *data, unsigned len);
 	bool (*write)(struct irqchip *chip, unsigned cpu, uint64_t addr, const void *data, unsigned len);
-	/* A shared line saw an edge. */
+	/* A shared line saw an edge; counted as in struct irq. */
 	void (*pulse)(struct irqchip *chip, unsigned gsi);
-	/* The level of one of a processor's own lines: its timer, its performance counters. */
-	void (*set_private)(struct irqchip *chip, unsigned cpu, unsigned line, bool level);
+	/* The level of one of a processor's own lines (its timer, its performance counters), by interrupt ID. */
+	void (*set_private)(struct irqchip *chip, unsigned cpu, unsigned id, bool level);
 	/* As at power-on. No vCPU runs. */
 	void (*reset)(struct irqchip *chip);
 };

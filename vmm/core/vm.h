@@ -35,7 +35,8 @@ struct vm {
 	bool accelerated; /* the host's processor runs guests by itself; else KVM emulates instructions, as far as it can */
 	const char *irqchip_name; /* which interrupt controller was asked for (arch_map.irqchips); NULL: whatever KVM has */
 	struct arch_vm *arch;	  /* made by arch_vm_init(); NULL where none is needed */
-	struct irqchip *irqchip;  /* the interrupt controller where KVM has none; else NULL */
+	bool irqchip_wanted;	  /* arch_vm_init() found that KVM has no interrupt controller, or not the one asked for */
+	struct irqchip *irqchip;  /* then the machine's own; else NULL */
 	/* Asks the machine to stop. Any thread. */
 	void (*stop)(struct vm *vm, enum vm_event event);
 };

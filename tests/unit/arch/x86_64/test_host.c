@@ -40,7 +40,7 @@ static void probe(void **state)
 		assert_int_equal(host.is_guest, cases[i].is_guest);
 		assert_string_equal(host.module, cases[i].module);
 		assert_non_null(host.feature);
-		assert_non_null(host.firmware_switch);
+		assert_non_null(host.advice);
 		assert_true(!host.nested_parameter == !cases[i].accelerated);
 	}
 }
