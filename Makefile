@@ -21,11 +21,16 @@ CROSS ?= $(ARCH)-linux-gnu-
 ifeq ($(origin CC),default)
 CC := $(CROSS)gcc
 endif
+# The other architecture's libraries: those that scripts/get-system.sh unpacked, or, without them, the multi-arch ones of this host.
+SYSROOT ?= $(wildcard $(CURDIR)/demo/$(ARCH)/system)
 endif
 ifeq ($(origin CC),default)
 CC := gcc
 endif
 STRIP ?= $(CROSS)strip
+ifneq ($(SYSROOT),)
+PKG_CONFIG ?= PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(ARCH)-linux-gnu/pkgconfig:$(SYSROOT)/usr/share/pkgconfig pkg-config
+endif
 PKG_CONFIG ?= $(CROSS)pkg-config
 
 comma := ,
@@ -57,10 +62,14 @@ endif
 
 CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"'
 CFLAGS ?=
-ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(OPTIMIZE) $(HARDENING) $(SIZE) $(SAN_FLAGS) $(CFLAGS)
+# clang is one compiler for all architectures, and warns of hardening that it has not for this one.
+CROSS_FLAGS := $(if $(CROSS),$(if $(findstring clang,$(CC)),--target=$(ARCH)-linux-gnu -Wno-unused-command-line-argument)) $(if $(SYSROOT),--sysroot=$(SYSROOT))
+ALL_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) $(OPTIMIZE) $(HARDENING) $(SIZE) $(SAN_FLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
 # Libraries that only some runs need are loaded by those runs (vmm/util/lib.h): here only their headers count.
-LIBS := -l:liburing.a -lpthread
+# The device tree's, for the one architecture that has one.
+LIBS_aarch64 := -l:libfdt.a
+LIBS := -l:liburing.a $(LIBS_$(ARCH)) -lpthread
 
 # libslirp's header includes glib's.
 $(BUILD)/devices/net/%.o $(BUILD)/tests/unit/devices/net/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)

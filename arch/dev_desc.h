@@ -11,9 +11,10 @@
 
 enum dev_kind {
 	DEV_VIRTIO_MMIO, /* MMIO, one line */
-	DEV_SERIAL,	 /* 16550, port I/O on x86 */
+	DEV_SERIAL,	 /* 16550; ports on x86, memory elsewhere */
 	DEV_PVPANIC,	 /* one byte */
 	DEV_POWER,	 /* x86: ACPI sleep and reset registers */
+	DEV_RTC,	 /* PL031 */
 };
 
 struct dev_desc {

@@ -7,6 +7,16 @@
 #define ARCH_HOST_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "vmm/core/kvm.h"
+
+/* What is known of a host before anything was tried. */
+struct host_facts {
+	const char *cpuinfo;	/* the text of /proc/cpuinfo, or "" */
+	const char *board;	/* the model that the host's device tree names, or "" */
+	bool has_kvm;		/* there is a /dev/kvm */
+};
 
 struct arch_host {
 	bool accelerated;		/* the processor has virtualization; false: a KVM that is there all the same emulates in software */
@@ -14,11 +24,13 @@ struct arch_host {
 	const char *feature;		/* "AMD-V (svm)"; or what was looked for and not found: "VT-x (vmx) or AMD-V (svm)" */
 	const char *module;		/* KVM's module for this processor: "kvm-amd"; when not known, all of them */
 	const char *nested_parameter;	/* file that says whether guests get virtualization in turn; NULL: not known */
-	const char *firmware_switch;	/* what the firmware's menu calls it */
+	const char *advice;		/* how to come by it on a host that is no virtual machine */
 };
 
-/* `cpuinfo` is the text of /proc/cpuinfo. */
-void arch_host_probe(struct arch_host *host, const char *cpuinfo);
+void arch_host_probe(struct arch_host *host, const struct host_facts *facts);
+
+/* Which interrupt controllers this KVM, with a VM, gives a guest: one line, empty when there is nothing to tell. False: none will do. */
+bool arch_host_irqchips(const struct kvm *kvm, char *text, size_t size);
 
 /*
  * The same as `accelerated`, asked of the processor itself: for each start of a machine, where /proc/cpuinfo would cost milliseconds.

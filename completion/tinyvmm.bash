@@ -35,13 +35,14 @@ _tinyvmm_value() {
 		*) _tinyvmm_words "user tap none" ;;
 		esac
 		;;
-	--kernel | -k | --initrd | --console-log) _tinyvmm_files ;;
+	--kernel | -k | --initrd | --console-log | --dump-dtb) _tinyvmm_files ;;
 	--modules)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
 	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G 8G" ;;
 	--rng) _tinyvmm_words "on off" ;;
+	--gic) _tinyvmm_words "v3 v2 user" ;;
 	--console) _tinyvmm_words "hvc serial" ;;
 	--sandbox) _tinyvmm_words "on off log" ;;
 	--unpack) _tinyvmm_words "host guest" ;;
@@ -69,8 +70,9 @@ _tinyvmm() {
 		_tinyvmm_words "run check"
 		return
 	fi
-	_tinyvmm_words "--kernel --disk --root --init --append --initrd --modules --env --cpus --memory --net --rng --console --name
-		--timeout --no-reboot --console-log --sandbox --unpack --no-cache --allow-emulation --log-level --dry-run --help --version --"
+	_tinyvmm_words "--kernel --disk --root --init --append --initrd --modules --env --cpus --memory --net --rng --console --gic --name
+		--timeout --no-reboot --console-log --sandbox --unpack --no-cache --allow-emulation --log-level --dump-dtb --dry-run
+		--help --version --"
 }
 
 complete -F _tinyvmm tinyvmm

@@ -15,13 +15,25 @@ group() {
 		echo "for headers of libraries that tinyvmm loads when needed, and those libraries:" libslirp-dev libglib2.0-dev \
 			libseccomp-dev libkmod-dev libblkid-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev
 		;;
+	build-aarch64)
+		if [ "$(uname -m)" = aarch64 ]; then
+			group build
+		else
+			echo "to build for AArch64:" gcc make pkg-config gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+		fi
+		;;
+	demo-aarch64)
+		group build-aarch64
+		echo "to unpack a kernel and make disk images:" kmod e2fsprogs fdisk binutils cpio device-tree-compiler
+		echo "to emulate a machine with virtualization:" qemu-system-arm
+		;;
 	demo)
 		echo "to unpack a kernel and make disk images:" kmod e2fsprogs
 		hardware_kvm || echo "to emulate a machine with virtualization, as this one has none:" qemu-system-x86
 		;;
 	test)
 		group demo
-		echo "for the unit tests:" libcmocka-dev acpica-tools gzip xz-utils zstd lz4 bzip2
+		echo "for the unit tests:" libcmocka-dev libfdt-dev device-tree-compiler acpica-tools gzip xz-utils zstd lz4 bzip2
 		echo "for the sanitizers and fuzz targets:" clang libclang-rt-dev
 		echo "for partitioned test disks:" fdisk
 		echo "to see what the sandbox allows being used:" strace
@@ -40,7 +52,7 @@ group() {
 		echo "to check the sources:" shellcheck cppcheck clang-tidy clang-format
 		;;
 	docs) echo "for the man pages:" scdoc ;;
-	*) die "no such group: $1 (build, test, demo, bench, lint, docs)" ;;
+	*) die "no such group: $1 (build, test, demo, bench, lint, docs, build-aarch64, demo-aarch64)" ;;
 	esac
 }
 
@@ -74,8 +86,6 @@ while IFS=: read -r purpose packages; do
 	[ ${#lacking[@]} = 0 ] || say "missing $purpose ${lacking[*]}"
 	missing+=("${lacking[@]}")
 done < <(for name; do group "$name"; done | awk '!seen[$0]++')
-[ ${#missing[@]} -gt 0 ] || exit 0
-[ -z "$check_only" ] || die "to install them: scripts/install-deps.sh $*"
 
 install() {
 	local packages=() package
@@ -85,8 +95,16 @@ install() {
 	apt_quiet -o DPkg::Lock::Timeout=300 install --no-install-recommends "${packages[@]}"
 }
 
-if package_known "${missing[0]}"; then
-	install || { apt_update && install; } || die "installing failed"
-else
-	{ apt_update && install; } || die "installing failed"
+if [ ${#missing[@]} -gt 0 ]; then
+	[ -z "$check_only" ] || die "to install them: scripts/install-deps.sh $*"
+	if package_known "${missing[0]}"; then
+		install || { apt_update && install; } || die "installing failed"
+	else
+		{ apt_update && install; } || die "installing failed"
+	fi
 fi
+
+# AArch64's own libraries and programs are not installed but unpacked: scripts/foreign.sh says why.
+case " $* " in
+*-aarch64' '*) [ -n "$check_only" ] || "$(dirname "$0")/get-system.sh" aarch64 ;;
+esac

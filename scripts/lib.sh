@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What the scripts here share. Sourced, never run; the caller has `set -eu`.
+# shellcheck source=scripts/foreign.sh
+. "$(dirname "${BASH_SOURCE[0]}")/foreign.sh"
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -28,7 +30,11 @@ apt_quiet() {
 # The package lists may be missing (a fresh container) or so old that what they name is gone: both show only when something is asked for.
 apt_update() {
 	say "refreshing the package lists (apt-get update)"
-	apt_quiet update
+	if [ -n "$system" ]; then
+		apt-get -q -o Acquire::Retries=3 update >&2
+	else
+		apt_quiet update
+	fi
 }
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -52,9 +58,24 @@ package_unpack() (
 	done
 )
 
-# True where a stock guest can run right here: a KVM we may use, on a processor that has virtualization. (A KVM without it exists too: it
-# emulates instructions in software, and no stock kernel gets far on that.)
-hardware_kvm() { [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -Eqw 'vmx|svm' /proc/cpuinfo; }
+# package_unpack_all DIR PACKAGE...: the same for another architecture's packages (foreign.sh), and for all that they depend on.
+package_unpack_all() (
+	mkdir -p "$1" && dir=$(cd "$1" && pwd) || exit 1
+	shift
+	say "fetching $* and what they depend on (unpacked under $dir, not installed)"
+	fetch=(apt-get -q -y -o Acquire::Retries=3 --no-install-recommends --download-only install "$@")
+	"${fetch[@]}" >&2 || { apt_update && "${fetch[@]}" >&2; } || exit 1
+	archives=$(apt-config shell archives Dir::Cache::archives/d)
+	eval "$archives"
+	for deb in "$archives"*.deb; do
+		dpkg -x "$deb" "$dir" || exit 1
+		rm "$deb"
+	done
+)
+
+# True where a stock guest can run right here: a KVM we may use, on a processor that has virtualization. (On x86_64 a KVM without it exists
+# too: it emulates instructions in software, and no stock kernel gets far on that.)
+hardware_kvm() { [ -r /dev/kvm ] && [ -w /dev/kvm ] && { [ "$(uname -m)" = aarch64 ] || grep -Eqw 'vmx|svm' /proc/cpuinfo; }; }
 
 why_no_hardware_kvm() {
 	if ! [ -e /dev/kvm ]; then
@@ -70,7 +91,9 @@ why_no_hardware_kvm() {
 # systems need, conflicts with it: so it is never installed.)
 busybox_static() {
 	local cache=$1 path
-	if package_installed busybox-static; then
+	if [ -n "$system" ]; then
+		path=$(program_path busybox)
+	elif package_installed busybox-static; then
 		path=$(dpkg -L busybox-static | grep -m1 'bin/busybox$')
 	else
 		path=$(find "$cache/busybox" -path '*bin/busybox' -type f 2>/dev/null | head -n 1)
@@ -80,6 +103,26 @@ busybox_static() {
 		fi
 	fi
 	[ -x "$path" ] && echo "$path"
+}
+
+# One of another architecture can't be asked: its names stand in it one behind the other, the first two are "[" and "[[".
+busybox_names() {
+	if [ -z "$system" ]; then
+		"$1" --list
+	else
+		tr '\0' '\n' <"$1" | LC_ALL=C awk '
+			$0 == "[[" && before == "[" { names = 1; print before }
+			names && !/^[][a-z0-9_.-]+$/ { exit }
+			names
+			{ before = $0 }'
+	fi
+}
+
+# Where a program is, in the system that trees are made from.
+program_path() {
+	local path=$PATH:/usr/sbin:/sbin
+	[ -z "$system" ] || path=$system/usr/bin:$system/usr/sbin
+	PATH=$path command -v "$1" || die "no program $1 in $path"
 }
 
 # tree_base ROOT BUSYBOX: directories of a small system, busybox and all its names.
@@ -96,7 +139,7 @@ tree_base() {
 	rmdir "$root/lib"
 	ln -s usr/lib "$root/lib"
 	install -m 755 "$busybox" "$root/usr/bin/busybox"
-	for name in $("$busybox" --list); do
+	for name in $(busybox_names "$busybox"); do
 		[ "$name" = busybox ] || ln -s busybox "$root/usr/bin/$name"
 	done
 	printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
@@ -107,6 +150,10 @@ tree_base() {
 # Prints the files that the dynamic linker takes for a program or library, itself included.
 elf_closure() {
 	local file=$1
+	if [ -n "$system" ]; then
+		foreign_closure "$file"
+		return
+	fi
 	echo "$file"
 	{ ldd "$file" 2>/dev/null || true; } | sed -n 's/.*=> \(\/[^ ]*\) (.*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p'
 }
@@ -124,7 +171,11 @@ tree_program() {
 # tree_library ROOT SONAME: a library that a program loads by name, and what that one needs. Fails when the host has none.
 tree_library() {
 	local root=$1 soname=$2 path lib
-	path=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk -v so="$soname" '$1 == so && /x86-64|AArch64/ { print $NF; exit }')
+	if [ -n "$system" ]; then
+		path=$(foreign_library "$soname")
+	else
+		path=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk -v so="$soname" '$1 == so && /x86-64|AArch64/ { print $NF; exit }')
+	fi
 	[ -n "$path" ] || return 1
 	elf_closure "$path" | while read -r lib; do
 		[ -e "$root/usr/lib/${lib##*/}" ] || install -m 755 "$lib" "$root/usr/lib/${lib##*/}"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# make-rootfs.sh [--cache DIR] [--size MIB] [--program FILE]... FILE
+# make-rootfs.sh [--arch ARCH] [--cache DIR] [--size MIB] [--program FILE]... FILE
 #
 # Makes an ext4 root image with a small system: busybox, the real lsblk, and what --program adds, each with its libraries. Needs no root,
 # and no network where busybox-static is installed (else that package is fetched into DIR). The same packages give the same bytes. An image
@@ -12,9 +12,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-cache=$here/../demo size=256 programs=()
+arch=$(uname -m) cache=$here/../demo size=256 programs=()
 while [ $# -gt 1 ]; do
 	case $1 in
+	--arch) arch=$2 ;;
 	--cache) cache=$2 ;;
 	--size) size=$2 ;;
 	--program) programs+=("$2") ;;
@@ -22,14 +23,16 @@ while [ $# -gt 1 ]; do
 	esac
 	shift 2
 done
-[ $# = 1 ] || die "usage: make-rootfs.sh [--cache DIR] [--size MIB] [--program FILE]... FILE"
+[ $# = 1 ] || die "usage: make-rootfs.sh [--arch ARCH] [--cache DIR] [--size MIB] [--program FILE]... FILE"
 image=$1
 
-if [ -f "$image" ] && [ -z "$(find "$here/lib.sh" "$here/make-rootfs.sh" "$here/rootfs" -newer "$image")" ]; then
+if [ -f "$image" ] && [ -z "$(find "$here/lib.sh" "$here/foreign.sh" "$here/make-rootfs.sh" "$here/rootfs" -newer "$image")" ]; then
 	say "reusing $image"
 	exit 0
 fi
 say "making $image"
+use_arch "$arch"
+[ -z "$system" ] || "$here/get-system.sh" "$arch"
 
 # All that could differ from run to run has one value here: times, the file system's identity, the order of names.
 export LC_ALL=C E2FSPROGS_FAKE_TIME=1700000000
@@ -43,7 +46,7 @@ umask 022
 busybox=$(busybox_static "$cache") || die "no static busybox"
 mkdir "$tree"
 tree_base "$tree" "$busybox"
-for program in "$(command -v lsblk)" "${programs[@]}"; do
+for program in "$(program_path lsblk)" "${programs[@]}"; do
 	tree_program "$tree" "$program"
 done
 cp -R "$here/rootfs/." "$tree/"

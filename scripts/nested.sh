@@ -3,31 +3,45 @@
 #
 # nested.sh [options] -- COMMAND [ARG...]
 #
-# Runs COMMAND as root inside emulated hardware in which KVM works: QEMU emulates an AMD processor with its virtualization, all in software,
+# Runs COMMAND as root inside emulated hardware in which KVM works: QEMU emulates a processor with its virtualization, all in software,
 # and the stock kernel in KERNEL-DIR runs there. So it needs nothing of the host, and is slow: fit for checks and comparisons, not for use.
 # COMMAND's output comes out as it is written, and its exit status is ours; 124 after a timeout, 125 when the machine itself failed.
 #
-#   --kernel-dir DIR     what scripts/get-kernel.sh made; appears inside as /kernel
+#   --arch ARCH          of the emulated machine: x86_64, aarch64 (the host's own)
+#   --board BOARD        q35 for x86_64; gicv2 (the first choice), gicv3 or raspi3 for aarch64
+#   --kernel-dir DIR     what scripts/get-kernel.sh made (demo/kernel, or demo/ARCH/kernel); appears inside as /kernel
 #   --busybox FILE       a static busybox: the system inside
 #   --tinyvmm FILE       put tinyvmm, its libraries and those it loads by name, into /usr
 #   --program FILE       put this program, and its libraries, into /usr/bin
 #   --library SONAME     put this library, and those it needs, into /usr/lib
 #   --file SRC:DEST      put a file or a directory there
-#   --out DIR            DIR on the host is /out inside
-#   --cpus N, --memory MIB, --disk-size MIB     of the outer machine: 2, 2048, 4096
+#   --out DIR            DIR on the host is /out inside; on raspi3 a copy, which comes back at the end
+#   --cpus N, --memory MIB, --disk-size MIB     of the outer machine: 2, 2048, 4096. A raspi3 always has 4 and 1024
 #   --timeout SECONDS    600
 #   --terminal           our terminal becomes the command's
 #   --log FILE           the outer machine's own console
 #   --qemu-arg ARG       one more argument for QEMU
 #
-# Kept between runs, under build/nested: an image of the kernel directory and the outer initramfs.
+# Kept between runs, under build/nested: an image of the kernel directory.
+#
+# What differs from board to board is in scripts/nested/BOARD.sh:
+#
+#   board_qemu, board_package         QEMU's program, and the package that has it
+#   board_boot_modules                drivers of the root disk, for the outer initramfs
+#   board_root, board_kernel          the devices of the root file system and of the kernel directory
+#   board_modules                     what nested/init loads
+#   board_output, board_status        where nested/init writes these: port:NAME of virtio, or uart:DEVICE
+#   board_terminal                    the device that is the terminal of --terminal
+#   board_disks TREE                  makes the disks, in $tmp
+#   board_machine                     adds what QEMU emulates to the array machine
+#   board_outcome                     prints the command's status; nothing when there is none
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
+arch=$(uname -m) board='' kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--terminal) terminal=1 && shift && continue ;;
@@ -35,6 +49,8 @@ while [ $# -gt 0 ]; do
 	esac
 	[ $# -ge 2 ] || die "$1 needs a value"
 	case $1 in
+	--arch) arch=$2 ;;
+	--board) board=$2 ;;
 	--kernel-dir) kernel_dir=$2 ;;
 	--busybox) busybox=$2 ;;
 	--tinyvmm) tinyvmm=$2 ;;
@@ -53,14 +69,30 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 [ $# -gt 0 ] || die "no command"
+case $arch-${board:-default} in
+x86_64-q35 | x86_64-default) board=q35 ;;
+aarch64-gicv[23]) gic=${board#gicv} board=virt ;;
+aarch64-default) gic=2 board=virt ;;
+aarch64-raspi3) ;;
+*) die "no such machine: $arch${board:+, $board} (x86_64: q35; aarch64: gicv2, gicv3, raspi3)" ;;
+esac
+# shellcheck source=scripts/nested/virt.sh
+. "$here/nested/$board.sh"
+
+use_arch "$arch"
+[ -z "$system" ] || "$here/get-system.sh" "$arch"
+kernel_dir=${kernel_dir:-$(demo_dir "$arch")/kernel}
+busybox=${busybox:-$(busybox_static "$(demo_dir "$arch")")}
 [ -f "$kernel_dir/release" ] || die "--kernel-dir: $kernel_dir is not what get-kernel.sh makes"
 [ -x "$busybox" ] || die "--busybox: $busybox is no program"
-command -v qemu-system-x86_64 >/dev/null || die "qemu-system-x86_64 is missing: scripts/install-deps.sh demo"
+command -v "$board_qemu" >/dev/null || die "$board_qemu is missing: install $board_package (scripts/install-deps.sh does)"
 
 release=$(<"$kernel_dir/release")
-cache=$here/../build/nested/$release
+cache=$here/../build/nested/$arch/$release
 mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
 tmp=$(mktemp -d "$cache/run.XXXXXX")
+log=${log:-$tmp/console.log}
 qemu=''
 saved_tty=''
 # shellcheck disable=SC2317 # called by trap
@@ -77,10 +109,11 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# image FILE TREE MIB: an ext4 image of a directory, sparse. No journal: it lives for one run.
+# image FILE TREE MIB [AT]: an ext4 image of a directory, sparse, AT MiB into the file. No journal: it lives for one run.
 image() {
-	truncate -s "$3M" "$1"
-	mke2fs -q -F -t ext4 -O ^has_journal -E lazy_itable_init=1,root_owner=0:0 -m 0 -d "$2" "$1"
+	local at=${4:-0}
+	truncate -s ">$((at + $3))M" "$1"
+	mke2fs -q -F -t ext4 -O ^has_journal -E "lazy_itable_init=1,root_owner=0:0,offset=$((at * 1048576))" -m 0 -d "$2" "$1" "$3M"
 }
 
 # What the outer machine needs before it sees its root disk, in loading order
@@ -89,7 +122,8 @@ initramfs_tree() {
 	mkdir -p "$tree/bin" "$tree/modules"
 	cp "$busybox" "$tree/bin/busybox"
 	cp "$here/nested/initramfs-init" "$tree/init"
-	for module in virtio_pci virtio_blk crc32c_generic ext4; do
+	echo "$board_root" >"$tree/root-device"
+	for module in $board_boot_modules; do
 		modprobe --show-depends -d "$kernel_dir" -S "$release" "$module"
 	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r module; do
 		cp "$module" "$tree/modules/"
@@ -105,10 +139,12 @@ kernel_parts() {
 	fi
 	mkdir "$tmp/initramfs"
 	initramfs_tree "$tmp/initramfs"
-	(cd "$tmp/initramfs" && find . | "$busybox" cpio -o -H newc 2>/dev/null) >"$tmp/initramfs.cpio"
+	local cpio=("$busybox" cpio)
+	[ -z "$system" ] || cpio=(cpio)
+	(cd "$tmp/initramfs" && find . | "${cpio[@]}" -o -H newc 2>/dev/null) >"$tmp/initramfs.cpio"
 }
 
-root_image() {
+root_disk() {
 	local tree=$tmp/root item
 	mkdir "$tree"
 	tree_base "$tree" "$busybox"
@@ -136,7 +172,7 @@ root_image() {
 	for item in "$@"; do
 		printf "'%s' " "${item//\'/\'\\\'\'}"
 	done >"$tree/nested/command"
-	image "$tmp/root.img" "$tree" "$disk_size"
+	board_disks "$tree"
 }
 
 environment() {
@@ -145,37 +181,22 @@ environment() {
 		read -r rows columns < <(stty size) || true
 	fi
 	cat <<-END
-		export NESTED=1 NESTED_OUT=${out:+1} NESTED_TERMINAL=$terminal TERM=${TERM:-vt100} LINES=$rows COLUMNS=$columns
+		export NESTED=1 NESTED_OUT=${out:+1} NESTED_TERMINAL=${terminal:+$board_terminal} TERM=${TERM:-vt100} LINES=$rows COLUMNS=$columns
+		export NESTED_KERNEL=$board_kernel NESTED_MODULES='$board_modules'
+		export NESTED_OUTPUT=$board_output NESTED_STATUS=$board_status
 	END
 }
 
-# shellcheck disable=SC2054 # the commas are QEMU's
 run() {
 	local threads=multi
 	# A clock that counts instructions can't count on several threads
 	case " ${qemu_args[*]} " in *' -icount '*) threads=single ;; esac
-	local machine=(
-		-M q35 -accel "tcg,thread=$threads" -cpu max,+svm,+npt -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot
-		-kernel "$kernel_dir/boot/vmlinuz-$release" -initrd "$tmp/initramfs.cpio"
-		-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on"
-		-serial "file:${log:-$tmp/console.log}"
-		-drive "if=none,id=root,file=$tmp/root.img,format=raw,cache=unsafe" -device virtio-blk-pci,drive=root
-		-drive "if=none,id=kernel,file=$cache/kernel.img,format=raw,readonly=on,file.locking=off" -device virtio-blk-pci,drive=kernel
-		-device virtio-serial-pci
-		-chardev "file,id=status,path=$tmp/status" -device virtserialport,chardev=status,name=status
-		-chardev stdio,id=output,signal=off
-	)
-	if [ -n "$terminal" ]; then
-		machine+=(-device virtconsole,chardev=output)
-	else
-		machine+=(-device virtserialport,chardev=output,name=output)
-	fi
-	if [ -n "$out" ]; then
-		machine+=(-virtfs "local,path=$out,mount_tag=out,security_model=none")
-	fi
+	local machine=(-accel "tcg,thread=$threads" -nodefaults -no-user-config -display none -no-reboot
+		-kernel "$kernel_dir/boot/vmlinuz-$release" -initrd "$tmp/initramfs.cpio")
+	board_machine
 	# Should we be killed with no chance to clean up, the kernel ends what we started.
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$timeout" setpriv --pdeathsig KILL \
-		qemu-system-x86_64 "${machine[@]}" "${qemu_args[@]}" <&3 &
+		"$board_qemu" "${machine[@]}" "${qemu_args[@]}" <&3 &
 	qemu=$!
 	local status=0
 	wait "$qemu" || status=$?
@@ -184,7 +205,7 @@ run() {
 }
 
 kernel_parts
-root_image "$@"
+root_disk "$@"
 if [ -n "$terminal" ]; then
 	saved_tty=$(stty -g)
 	exec 3<&0
@@ -198,9 +219,11 @@ run || status=$?
 if [ "$status" = 124 ]; then
 	say "nested.sh: stopped after $timeout s"
 	exit 124
-elif ! [ -s "$tmp/status" ]; then
+fi
+outcome=$(board_outcome)
+if [ -z "$outcome" ]; then
 	say "nested.sh: the outer machine failed (QEMU's status $status). The end of its console:"
-	tail -n 30 "${log:-$tmp/console.log}" >&2 || true
+	tail -n 30 "$log" >&2 || true
 	exit 125
 fi
-exit "$(<"$tmp/status")"
+exit "$outcome"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "vmm/cli.h"
 #include "vmm/util/log.h"
 #include "vmm/util/parse.h"
@@ -130,6 +131,22 @@ static const char *take_timeout(struct cli *cli, char *value)
 		return err == -ERANGE ? "too long" : "not a number of seconds";
 	cli->config->timeout_s = (unsigned)seconds;
 	return NULL;
+}
+
+static const char *take_gic(struct cli *cli, char *value)
+{
+	if (!arch_map.irqchips)
+		return "this architecture's machines have no GIC";
+	if (find_word(arch_map.irqchips, value) < 0)
+		return "no such interrupt controller";
+	return take_text(cli, value);
+}
+
+static const char *take_dump_dtb(struct cli *cli, char *value)
+{
+	if (!arch_map.device_tree)
+		return "this architecture's machines have no device tree";
+	return take_text(cli, value);
 }
 
 static const char *take_console(struct cli *cli, char *value)
@@ -260,6 +277,11 @@ const struct cli_option cli_options[] = {
 	  .takes = "hvc (virtio) or serial (16550)",
 	  .help = "virtio console or serial port (hvc; serial\n"
 		  "with --initrd)" },
+	{ .name = "gic", .value = "v3|v2|user",
+	  .take = take_gic, .field = FIELD(irqchip),
+	  .takes = "v3, v2 or user, on AArch64",
+	  .help = "AArch64: interrupt controller, KVM's GICv3 or\n"
+		  "GICv2, or our own GICv2 (what KVM has)" },
 	{ .name = "name", .value = "NAME",
 	  .take = take_name, .field = FIELD(name),
 	  .takes = "up to 63 letters, digits and _ + - ., the first of them no dot",
@@ -298,6 +320,10 @@ const struct cli_option cli_options[] = {
 	  .take = take_log_level,
 	  .takes = "error, warn, info or debug",
 	  .help = "error, warn (default), info or debug" },
+	{ .name = "dump-dtb", .value = "FILE",
+	  .take = take_dump_dtb, .field = FIELD(dtb_path),
+	  .takes = "a file to write, on AArch64",
+	  .help = "AArch64: write the guest's device tree to FILE" },
 	{ .name = "dry-run",
 	  .take = take_flag, .field = FIELD(dry_run),
 	  .help = "print the machine and do not start it" },

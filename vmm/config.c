@@ -263,6 +263,10 @@ unsigned config_check(const struct config *config)
 		log_error("--init: '%s': there is a command after '--', which runs instead of init: takes one of the two", config->init);
 		faults++;
 	}
+	if (config->dtb_path && config->dry_run) {
+		log_error("--dump-dtb: '%s': --dry-run makes no machine that it could describe: takes one of the two", config->dtb_path);
+		faults++;
+	}
 	faults += check_initrd(config);
 	faults += check_memory(config);
 	faults += check_disks(config);

@@ -44,6 +44,8 @@ struct config {
 	const char *init;	  /* --init: NULL for /sbin/init */
 	const char *name;	  /* never NULL once parsed: "tinyvmm" */
 	const char *console_log;  /* NULL: none kept */
+	const char *irqchip;	  /* --gic: of arch_map.irqchips; NULL: whatever KVM has */
+	const char *dtb_path;	  /* --dump-dtb; NULL: not written */
 	char **command;		  /* NULL: boot /sbin/init */
 	char **env;		  /* --env KEY=VALUE, NULL-terminated; may be NULL */
 	unsigned cpus;

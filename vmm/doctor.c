@@ -24,6 +24,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "arch/host.h"
 #include "vmm/config.h"
 #include "vmm/core/kvm.h"
@@ -122,16 +123,19 @@ static void advise_virtualization(struct doctor *d)
 	if (d->host.is_guest)
 		advise(d, "this host is a virtual machine: turn nested virtualization on where it runs, or take a host that has it");
 	else
-		advise(d, "turn it on in the firmware's set-up (%s), then start again", d->host.firmware_switch);
+		advise(d, "%s", d->host.advice);
 }
 
 static void check_virtualization(struct doctor *d)
 {
 	static const char name[] = "virtualization";
 	char *cpuinfo = read_text(d, "/proc/cpuinfo");
-	char nested[8];
+	char nested[8], board[128] = "";
 
-	arch_host_probe(&d->host, cpuinfo ? cpuinfo : "");
+	/* The device tree's strings end with a NUL. */
+	if (read_line(d, "/proc/device-tree/model", board, sizeof(board)))
+		report(d, OK, "board", "%s", board);
+	arch_host_probe(&d->host, &(struct host_facts){ .cpuinfo = cpuinfo ? cpuinfo : "", .board = board, .has_kvm = there(d, "/dev/kvm") });
 	free(cpuinfo);
 	if (d->host.accelerated) {
 		report(d, OK, name, "%s%s", d->host.feature, d->host.is_guest ? ", nested: this host is a virtual machine itself" : "");
@@ -198,7 +202,6 @@ static int open_kvm(struct doctor *d)
 }
 
 static const struct host_capability common_capabilities[] = {
-	{ KVM_CAP_IRQFD, "IRQFD", true, "devices can't raise interrupts" },
 	{ KVM_CAP_IOEVENTFD, "IOEVENTFD", true, "devices can't be notified" },
 	{ KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT", true, "a processor can't be stopped reliably" },
 	{ KVM_CAP_READONLY_MEM, "READONLY_MEM", false, "each read of a device's register leaves the guest" },
@@ -244,13 +247,27 @@ static void check_limits(struct doctor *d, const struct kvm *kvm)
 	report(d, OK, "memory slots", "%d", kvm_capability(kvm, KVM_CAP_NR_MEMSLOTS));
 }
 
+static void check_irqchips(struct doctor *d, const struct kvm *kvm)
+{
+	char text[128];
+	bool usable = arch_host_irqchips(kvm, text, sizeof(text));
+
+	if (*text)
+		report(d, usable ? OK : FAULT, "interrupts", "%s", text);
+	if (!usable)
+		advise(d, "this needs a newer kernel on the host");
+}
+
 static void check_kvm(struct doctor *d)
 {
 	struct kvm kvm = { .fd = open_kvm(d), .vm_fd = -1 };
+	unsigned long type = 0;
 
 	if (kvm.fd < 0)
 		return;
-	int err = kvm_create_vm(&kvm, 0);
+	int err = arch_vm_type(&kvm, CONFIG_MEMORY_MIN_BYTES, &type);
+	if (!err)
+		err = kvm_create_vm(&kvm, type);
 	if (err) {
 		report(d, FAULT, "virtual machine", "can't be made: %s", strerror(-err));
 		if (err == -EBUSY)
@@ -263,6 +280,7 @@ static void check_kvm(struct doctor *d)
 	check_limits(d, &kvm);
 	check_capabilities(d, &kvm, common_capabilities, sizeof(common_capabilities) / sizeof(*common_capabilities));
 	check_capabilities(d, &kvm, arch_host_capabilities, arch_host_capability_count);
+	check_irqchips(d, &kvm);
 close_kvm:
 	kvm_release(&kvm);
 }

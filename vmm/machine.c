@@ -3,6 +3,7 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "arch/host.h"
 #include "guest/protocol.h"
 #include "vmm/machine_devices.h"
+#include "vmm/machine_irqchip.h"
 #include "vmm/sandbox.h"
 #include "vmm/terminal.h"
 #include "vmm/util/io.h"
@@ -213,22 +215,36 @@ static int refuse_emulation(const struct machine *m)
 	return -ENODEV;
 }
 
+/* The interrupt controller may have a say in it, so it is there already. */
+static int check_processors(const struct machine *m)
+{
+	int limit = kvm_capability(&m->vm.kvm, KVM_CAP_MAX_VCPUS);
+
+	if (!limit || m->vm.cpus <= (unsigned)limit)
+		return 0;
+	log_error("--cpus %u: KVM on this host gives a guest at most %d", m->vm.cpus, limit);
+	return -E2BIG;
+}
+
 static int make_vm(struct machine *m)
 {
-	int err = kvm_create_vm(&m->vm.kvm, 0);
+	unsigned long type;
+	int err = arch_vm_type(&m->vm.kvm, m->config->memory_bytes, &type);
 
+	if (err)
+		return err;
+	err = kvm_create_vm(&m->vm.kvm, type);
 	if (err) {
 		log_error("KVM makes no virtual machine: %s", strerror(-err));
 		return err;
 	}
-	int limit = kvm_capability(&m->vm.kvm, KVM_CAP_MAX_VCPUS);
-	if (limit && m->config->cpus > (unsigned)limit) {
-		log_error("--cpus %u: KVM on this host gives a guest at most %d", m->config->cpus, limit);
-		return -E2BIG;
-	}
 	m->vm.cpus = m->config->cpus;
+	m->vm.irqchip_name = m->config->irqchip;
 	m->vm.stop = machine_stop;
-	return arch_vm_init(&m->vm);
+	err = arch_vm_init(&m->vm);
+	if (!err)
+		err = check_processors(m);
+	return !err && m->vm.irqchip_wanted ? machine_irqchip_new(&m->vm) : err;
 }
 
 static int give_memory(struct machine *m)
@@ -351,6 +367,25 @@ static int finish_loading(struct machine *m)
 	return err;
 }
 
+/* --dump-dtb: a restart's tree, with other seeds, is not written again. */
+static int dump_tree(const struct machine *m)
+{
+	const void *tree = mem_at(&m->vm.mem, m->boot.boot_info, m->boot.boot_info_bytes);
+	int err = 0, fd;
+
+	if (!m->config->dtb_path || !tree)
+		return 0;
+	fd = open(m->config->dtb_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		err = -errno;
+	else
+		err = write_full(fd, tree, m->boot.boot_info_bytes);
+	if (err)
+		log_error("--dump-dtb: '%s': %s", m->config->dtb_path, strerror(-err));
+	close_fd(&fd);
+	return err;
+}
+
 static int enter_vcpu_sandbox(void *arg)
 {
 	return sandbox_enter(&((struct machine *)arg)->sandbox, SANDBOX_VCPU);
@@ -428,6 +463,8 @@ int machine_build(struct machine *m, struct prepared *prepared)
 		err = step_wait(&m->kernel_step);
 	if (!err)
 		err = finish_loading(m);
+	if (!err)
+		err = dump_tree(m);
 	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
 }
 
@@ -440,6 +477,8 @@ void machine_free(struct machine *m)
 	vcpus_free(m->vcpus);
 	machine_devices_free(m->devices);
 	free(m->initial);
+	machine_irqchip_free(&m->vm);
+	arch_vm_release(&m->vm);
 	mem_release(&m->vm.mem);
 	kvm_release(&m->vm.kvm);
 	sandbox_release(&m->sandbox);

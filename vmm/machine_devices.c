@@ -2,7 +2,7 @@
 /*
  * The devices of a machine: see machine_devices.h. machine_devices_new() is the list of them, in the order of the plan.
  *
- * A virtio device costs KVM: one interrupt line (irqfd), one ioeventfd a queue, and, where KVM has read-only memory, a slot for its
+ * A virtio device costs KVM: one interrupt line, one ioeventfd a queue, and, where KVM has read-only memory, a slot for its
  * register page and an ioeventfd that swallows interrupt acknowledgements (devices/virtio/mmio.h).
  */
 #include "vmm/machine_devices.h"
@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
+#include "devices/pl031.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/serial.h"
@@ -51,6 +51,7 @@ struct machine_devices {
 	struct machine_devices_site site;
 	struct power power;
 	struct pvpanic pvpanic;
+	struct pl031 rtc;
 	struct irq line[DEV_DESC_MAX];
 	unsigned line_count;
 	struct serial *serial;
@@ -81,8 +82,8 @@ static int get_line(struct machine_devices *d, const struct dev_desc *desc, stru
 	}
 	struct irq *line = &d->line[d->line_count++];
 	line->gsi = desc->gsi;
-	line->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int err = line->fd < 0 ? -errno : kvm_irqfd(&d->site.vm->kvm, line->fd, line->gsi);
+	line->fd = -1;
+	int err = arch_irq_init(d->site.vm, line);
 	if (err)
 		log_error("%s: KVM gives no interrupt line %u: %s", desc->name, desc->gsi, strerror(-err));
 	*irq = line;
@@ -122,14 +123,14 @@ static int make_register_pages(struct machine_devices *d)
 }
 
 /* With its page shared, a device's acknowledgements of used buffers need nobody either (devices/virtio/mmio.h). */
-static int swallow_acknowledgements(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
+static int share_page(struct machine_devices *d, const struct dev_desc *desc, struct virtio_mmio *mmio)
 {
 	struct kvm *kvm = &d->site.vm->kvm;
 	struct kvm_notify ack = { .addr = desc->base + VIRTIO_MMIO_INTERRUPT_ACK, .len = 4, .value = VIRTIO_MMIO_INT_USED };
 
 	if (!d->pages_shared)
 		return 0;
-	int err = virtio_mmio_use_ack_fd(mmio);
+	int err = virtio_mmio_share(mmio, arch_map.publish);
 	if (err)
 		return err;
 	ack.fd = mmio->ack_fd;
@@ -148,7 +149,7 @@ static int attach_virtio(struct machine_devices *d, const char *name, struct vir
 	if (!err)
 		err = virtio_mmio_init(mmio, dev, irq, d->pages + (desc->base - arch_map.virtio_base));
 	if (!err)
-		err = swallow_acknowledgements(d, desc, mmio);
+		err = share_page(d, desc, mmio);
 	for (unsigned q = 0; q < dev->queue_count && !err; q++) {
 		struct kvm_notify notify = {
 			.addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY, .len = 4, .value = q, .fd = mmio->notify_fd[q],
@@ -185,17 +186,28 @@ static void on_panic(void *arg)
 	vm->stop(vm, VM_PANIC);
 }
 
+/* One that needs no line, if this machine has it. */
+static int add_simple(struct machine_devices *d, const char *name, const struct bus_range *range)
+{
+	const struct dev_desc *desc = plan_find(d->site.plan, name);
+
+	return desc ? put_on_bus(d, desc, range) : 0;
+}
+
 static int add_platform(struct machine_devices *d)
 {
-	const struct plan *plan = d->site.plan;
 	struct vm *vm = d->site.vm;
 	const struct bus_range power = { .dev = &d->power, .read = power_read, .write = power_write };
+	const struct bus_range rtc = { .dev = &d->rtc, .read = pl031_read, .write = pl031_write, .lock = &d->rtc.lock };
 	const struct bus_range pvpanic = { .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write };
 
+	pl031_init(&d->rtc);
 	d->power = (struct power){ .off = on_power_off, .reset = on_power_reset, .arg = vm };
 	d->pvpanic = (struct pvpanic){ .panicked = on_panic, .arg = vm };
-	int err = put_on_bus(d, plan_find(plan, "power"), &power);
-	return err ? err : put_on_bus(d, plan_find(plan, "pvpanic"), &pvpanic);
+	int err = add_simple(d, "power", &power);
+	if (!err)
+		err = add_simple(d, "rtc", &rtc);
+	return err ? err : add_simple(d, "pvpanic", &pvpanic);
 }
 
 static int add_serial(struct machine_devices *d)
@@ -364,6 +376,7 @@ void machine_devices_free(struct machine_devices *d)
 	serial_free(d->serial);
 	for (unsigned i = 0; i < d->line_count; i++)
 		close_fd(&d->line[i].fd);
+	pl031_release(&d->rtc);
 	if (d->pages)
 		munmap(d->pages, d->pages_bytes);
 	free(d);
@@ -374,6 +387,7 @@ void machine_devices_reset(struct machine_devices *d)
 	for (unsigned i = 0; i < d->virtio_count; i++)
 		virtio_mmio_reset(&d->virtio[i]);
 	serial_reset(d->serial);
+	pl031_reset(&d->rtc);
 }
 
 bool machine_devices_finish(struct machine_devices *d)

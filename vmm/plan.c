@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "devices/pl031.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/virtio/mmio.h"
@@ -50,7 +51,10 @@ void plan_devices(struct plan *plan, const struct config *config)
 	memset(plan, 0, sizeof(*plan));
 	add_platform(plan, DEV_SERIAL, "serial", arch_map.serial_base, SERIAL_REGISTERS, arch_map.serial_gsi);
 	add_platform(plan, DEV_PVPANIC, "pvpanic", arch_map.pvpanic_base, PVPANIC_BYTES, 0);
-	add_platform(plan, DEV_POWER, "power", arch_map.power_base, POWER_BYTES, 0);
+	if (arch_map.power_base)
+		add_platform(plan, DEV_POWER, "power", arch_map.power_base, POWER_BYTES, 0);
+	if (arch_map.rtc_base)
+		add_platform(plan, DEV_RTC, "rtc", arch_map.rtc_base, PL031_BYTES, 0);
 	add_virtio(plan, &slot, "console", -1);
 	for (unsigned i = 0; i < config->disk_count; i++)
 		add_virtio(plan, &slot, "disk", (int)i);
@@ -110,10 +114,16 @@ void plan_release(struct plan *plan)
 
 /* --- on paper ----------------------------------------------------------------------------------------------------------------------- */
 
-static const char *entry_name(const struct kernel_image *image)
+static const char *start_of_kernel(const struct kernel_image *image)
 {
-	if (image->format == IMAGE_BZIMAGE)
+	switch (image->format) {
+	case IMAGE_BZIMAGE:
 		return "unpacks itself in the guest";
+	case IMAGE_ARM64:
+		return "started at its first instruction";
+	case IMAGE_ELF:
+		break;
+	}
 	return image->has_pvh ? "started at its PVH entry" : "started at its 64-bit entry";
 }
 
@@ -122,7 +132,7 @@ static void print_kernel(const struct config *config, const struct prepared *pre
 	const struct kernel_image *image = &prepared->image;
 
 	printf("kernel     %s (%s; %s)\n", config->kernel_path, image->release[0] ? image->release : "version not known",
-	       entry_name(image));
+	       start_of_kernel(image));
 	for (unsigned i = 0; i < image->segment_count; i++)
 		printf("           segment 0x%09llx, %llu KiB of file, %llu KiB of memory\n", (unsigned long long)image->segment[i].gpa,
 		       (unsigned long long)image->segment[i].file_bytes >> 10, (unsigned long long)image->segment[i].mem_bytes >> 10);

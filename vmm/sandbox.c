@@ -119,6 +119,12 @@ static void allow_ioctls(struct compiler *c, const struct sandbox_ioctl *list)
 		allow_ioctl(c, list->request);
 }
 
+static void allow_requests(struct compiler *c, const unsigned long *requests)
+{
+	for (; *requests; requests++)
+		allow_ioctl(c, *requests);
+}
+
 static void allow_disk_io(struct compiler *c)
 {
 	allow(c, sandbox_disk_io);
@@ -132,12 +138,12 @@ static void allow_thread(struct compiler *c, const struct sandbox *sandbox, enum
 	allow_memory(c);
 	allow_kicks(c, sandbox);
 	allow_terminal_restore(c);
+	allow_requests(c, arch_irq_ioctls);
 	switch (kind) {
 	case SANDBOX_MAIN:
 		allow(c, sandbox_main);
 		allow_ioctls(c, sandbox_main_ioctls);
-		for (const unsigned long *request = arch_restore_ioctls; *request; request++)
-			allow_ioctl(c, *request);
+		allow_requests(c, arch_restore_ioctls);
 		if (sandbox->user_network) {
 			allow(c, sandbox_user_network);
 			allow_reading_files(c);
@@ -146,6 +152,7 @@ static void allow_thread(struct compiler *c, const struct sandbox *sandbox, enum
 	case SANDBOX_VCPU:
 		allow(c, sandbox_vcpu);
 		allow_ioctls(c, sandbox_vcpu_ioctls);
+		allow_requests(c, arch_vcpu_ioctls);
 		if (sandbox->disks)
 			allow_disk_io(c);
 		break;

@@ -54,7 +54,7 @@ struct sandbox_ioctl {
 };
 
 static const struct sandbox_ioctl sandbox_vcpu_ioctls[] = {
-	IOCTL(KVM_RUN), IOCTL(KVM_GET_REGS), IOCTL(KVM_TRANSLATE), { NULL, 0 },
+	IOCTL(KVM_RUN), { NULL, 0 },
 };
 
 /* Besides restoring the machine's first state: the terminal's size; FIONREAD is libslirp's. */

@@ -58,11 +58,23 @@ static void kicked(int signal)
 
 /* --- one thread ------------------------------------------------------------------------------------------------------------------- */
 
+static bool irqchip_access(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct irqchip *chip = vcpu->vm->irqchip;
+
+	if (!chip)
+		return false;
+	if (run->mmio.is_write)
+		return chip->write(chip, vcpu->index, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
+	return chip->read(chip, vcpu->index, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
+}
+
 static void mmio_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
-	if (run->mmio.len > sizeof(run->mmio.data))
+	if (run->mmio.len > sizeof(run->mmio.data) || irqchip_access(vcpu))
 		return;
 	if (run->mmio.is_write)
 		bus_write(&vcpu->vm->mmio, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
@@ -77,7 +89,7 @@ static void system_event(struct vcpu *vcpu)
 		vcpu->vm->stop(vcpu->vm, VM_POWEROFF);
 		break;
 	case KVM_SYSTEM_EVENT_RESET:
-		vcpu->vm->stop(vcpu->vm, VM_RESET);
+		vcpu->vm->stop(vcpu->vm, arch_reset_is_panic(vcpu) ? VM_PANIC : VM_RESET);
 		break;
 	case KVM_SYSTEM_EVENT_CRASH:
 		vcpu->vm->stop(vcpu->vm, VM_PANIC);
@@ -121,12 +133,14 @@ static void forget_kick(struct vcpu *vcpu)
 static void run_guest(struct vcpu *vcpu, const atomic_bool *stop)
 {
 	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
-		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
+		int err = ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
+		arch_vcpu_ran(vcpu);
+		if (!err) {
 			handle_exit(vcpu);
-		} else if (errno == EINTR || errno == EAGAIN) {
+		} else if (err == EINTR || err == EAGAIN) {
 			forget_kick(vcpu);
 		} else {
-			log_error("vCPU %u: KVM can't run it: %s", vcpu->index, strerror(errno));
+			log_error("vCPU %u: KVM can't run it: %s", vcpu->index, strerror(err));
 			vcpu->vm->stop(vcpu->vm, VM_FAULT);
 		}
 	}

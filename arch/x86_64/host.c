@@ -29,13 +29,15 @@ static bool has_flag(const char *cpuinfo, const char *flag)
 	return false;
 }
 
-void arch_host_probe(struct arch_host *host, const char *cpuinfo)
+void arch_host_probe(struct arch_host *host, const struct host_facts *facts)
 {
+	const char *cpuinfo = facts->cpuinfo;
+
 	*host = (struct arch_host){
 		.is_guest = has_flag(cpuinfo, "hypervisor"),
 		.feature = "VT-x (vmx) or AMD-V (svm)",
 		.module = "kvm-intel or kvm-amd",
-		.firmware_switch = "Intel VT-x, AMD-V or SVM",
+		.advice = "turn it on in the firmware's set-up (Intel VT-x, AMD-V or SVM), then start again",
 	};
 	if (has_flag(cpuinfo, "vmx")) {
 		host->accelerated = true;
@@ -63,7 +65,17 @@ bool arch_host_accelerates(void)
 	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & LEAF80000001_ECX_SVM);
 }
 
+/* KVM_CAP_IRQCHIP tells it all. */
+bool arch_host_irqchips(const struct kvm *kvm, char *text, size_t size)
+{
+	(void)kvm;
+	if (size)
+		*text = '\0';
+	return true;
+}
+
 const struct host_capability arch_host_capabilities[] = {
+	{ KVM_CAP_IRQFD, "IRQFD", true, "devices can't raise interrupts" },
 	{ KVM_CAP_IRQCHIP, "IRQCHIP", true, "there is no interrupt controller in the kernel" },
 	{ KVM_CAP_EXT_CPUID, "EXT_CPUID", true, "a guest can't be told what its processor has" },
 	{ KVM_CAP_X2APIC_API, "X2APIC_API", false, "a guest has at most 255 processors" },

@@ -295,6 +295,18 @@ static void port_io(struct vcpu *vcpu)
 	}
 }
 
+void arch_vcpu_ran(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+/* KVM has no such event here. */
+bool arch_reset_is_panic(const struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return false;
+}
+
 bool arch_vcpu_exit(struct vcpu *vcpu)
 {
 	switch (vcpu->run->exit_reason) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include "arch/arch.h"
@@ -25,6 +26,14 @@ static int close_pics(struct vm *vm)
 		if (ioctl(vm->kvm.vm_fd, KVM_SET_IRQCHIP, &pic))
 			return -errno;
 	}
+	return 0;
+}
+
+int arch_vm_type(const struct kvm *kvm, uint64_t memory_bytes, unsigned long *type)
+{
+	(void)kvm;
+	(void)memory_bytes;
+	*type = 0;
 	return 0;
 }
 
@@ -53,6 +62,25 @@ int arch_vm_init_late(struct vm *vm)
 {
 	(void)vm;
 	return 0;
+}
+
+void arch_vm_release(struct vm *vm)
+{
+	(void)vm;
+}
+
+int arch_irq_init(struct vm *vm, struct irq *irq)
+{
+	irq->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return irq->fd < 0 ? -errno : kvm_irqfd(&vm->kvm, irq->fd, irq->gsi);
+}
+
+/* Interrupt controllers are always KVM's own. */
+void arch_vcpu_line(struct vm *vm, unsigned cpu, bool level)
+{
+	(void)vm;
+	(void)cpu;
+	(void)level;
 }
 
 /* The I/O APIC keeps its routing over a reset of the processors; the two PICs, which no guest of ours uses, too. */

@@ -68,6 +68,8 @@ _Static_assert(VIRTIO_CONFIG_MAX % 4 == 0 && REG_CONFIG + VIRTIO_CONFIG_MAX <= V
 static void show(struct virtio_mmio *mmio, unsigned reg, uint32_t value)
 {
 	__atomic_store_n((uint32_t *)(mmio->page + reg), value, __ATOMIC_RELEASE);
+	if (mmio->publish)
+		mmio->publish(mmio->page + reg);
 }
 
 static uint64_t offered(const struct virtio_dev *dev)
@@ -507,10 +509,15 @@ release:
 	return err;
 }
 
-int virtio_mmio_use_ack_fd(struct virtio_mmio *mmio)
+int virtio_mmio_share(struct virtio_mmio *mmio, void (*publish)(const void *word))
 {
 	mmio->ack_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return mmio->ack_fd < 0 ? -errno : 0;
+	if (mmio->ack_fd < 0)
+		return -errno;
+	mmio->publish = publish;
+	for (unsigned reg = 0; publish && reg < REG_CONFIG + VIRTIO_CONFIG_MAX; reg += 4)
+		publish(mmio->page + reg);
+	return 0;
 }
 
 void virtio_mmio_release(struct virtio_mmio *mmio)

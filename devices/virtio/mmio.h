@@ -33,9 +33,10 @@ struct virtio_mmio {
 	struct irq *irq;
 	uint8_t *page;	      /* what the driver reads: VIRTIO_MMIO_BYTES, the caller's */
 	int notify_fd[VIRTIO_QUEUES_MAX]; /* eventfds, for KVM_IOEVENTFD at QUEUE_NOTIFY with the queue's number as data */
-	/* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, 4 bytes, data VIRTIO_MMIO_INT_USED and no other; -1 until virtio_mmio_use_ack_fd() */
+	/* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, 4 bytes, data VIRTIO_MMIO_INT_USED and no other; -1 until virtio_mmio_share() */
 	int ack_fd;
 	/* The rest is mmio.c's own. */
+	void (*publish)(const void *word);
 	struct loop_watch notify_watch[VIRTIO_QUEUES_MAX];
 	struct virtio_mmio_kick {
 		struct virtio_mmio *mmio;
@@ -55,8 +56,12 @@ struct virtio_mmio {
  */
 int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq, void *page);
 
-/* The caller is going to swallow InterruptACK of VIRTIO_MMIO_INT_USED with an ioeventfd: makes ack_fd. Before the first access. */
-int virtio_mmio_use_ack_fd(struct virtio_mmio *mmio);
+/*
+ * The caller is going to show the page to the guest and to swallow InterruptACK of VIRTIO_MMIO_INT_USED with an ioeventfd: makes ack_fd.
+ * `publish` is called with each 32-bit word that is stored, before the guest is told of it; NULL where guests see a store by itself.
+ * Before the first access.
+ */
+int virtio_mmio_share(struct virtio_mmio *mmio, void (*publish)(const void *word));
 
 /* Stops the device and releases what init made; accepts a zeroed or half-built object. On the loop's thread, or while it does not run. */
 void virtio_mmio_release(struct virtio_mmio *mmio);

@@ -119,23 +119,31 @@ requests() {
 		sed 's/IOCTL(/ioctl:/'
 }
 
+# arch_requests ARRAY: the names of an array of arch/sandbox.h
+arch_requests() {
+	awk -v array="$1" 'index($0, array "[]") { on = 1 } on { print } on && /};/ { exit }' "arch/$(uname -m)/sandbox.c" |
+		grep -oE 'KVM_[A-Z_0-9]+' | sed 's/^/ioctl:/'
+}
+
 # "THREAD CALL", as allow_thread() of vmm/sandbox.c puts them together, for a machine with disks and a user network.
 allowed() {
 	local kind
 	for kind in main vcpu disk; do
 		words sandbox_every
 		printf '%s\n' mmap mprotect tgkill ioctl:TCGETS ioctl:TCSETS
+		arch_requests arch_irq_ioctls
 		case $kind in
 		main)
 			words sandbox_main
 			words sandbox_user_network
 			echo openat
 			requests sandbox_main_ioctls
-			grep -oE 'KVM_[A-Z_0-9]+' "arch/$(uname -m)/sandbox.c" | sed 's/^/ioctl:/'
+			arch_requests arch_restore_ioctls
 			;;
 		vcpu)
 			words sandbox_vcpu
 			requests sandbox_vcpu_ioctls
+			arch_requests arch_vcpu_ioctls
 			;;
 		disk) words sandbox_disk ;;
 		esac

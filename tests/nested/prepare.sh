@@ -1,19 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# prepare.sh: what the nested tests start from, made once: a stock kernel, a root image, and forms of both that the tests want.
+# prepare.sh: what the nested tests start from, made once: a stock kernel, a root image, and forms of both that the tests want. ARCH is the
+# architecture, the host's own if unset.
 set -eu
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 PATH=$PATH:/usr/sbin:/sbin
+arch=${ARCH:-$(uname -m)}
+demo=$(demo_dir "$arch")
 
 # The modules that a machine can need, uncompressed, under DIR/lib/modules/RELEASE
 needed_modules() {
-	local dir=$1 release=$2 from=demo/kernel/lib/modules/$2 to=$1/lib/modules/$2 name path
+	local dir=$1 release=$2 from=$demo/kernel/lib/modules/$2 to=$1/lib/modules/$2 name path
 	mkdir -p "$to"
 	cp "$from"/modules.{order,builtin,builtin.modinfo} "$to/"
 	for name in virtio_mmio virtio_console virtio_blk virtio_net virtio_rng ext4 crc32c_generic crc32c_intel pvpanic-mmio; do
-		modprobe -q --show-depends -d demo/kernel -S "$release" "$name"
+		modprobe -q --show-depends -d "$demo/kernel" -S "$release" "$name"
 	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | sort -u | while read -r path; do
 		name=${path##*"$from/"}
 		mkdir -p "$to/${name%/*}"
@@ -42,11 +45,11 @@ compressed_modules() {
 	mv "$dir.new" "$dir"
 }
 
-kernel=$(scripts/get-kernel.sh demo/kernel)
-scripts/make-rootfs.sh --cache demo demo/rootfs.img
-if ! [ demo/vmlinux -nt "$kernel" ]; then
-	scripts/extract-vmlinux.sh "$kernel" demo/vmlinux
+kernel=$(scripts/get-kernel.sh --arch "$arch" "$demo/kernel")
+scripts/make-rootfs.sh --arch "$arch" --cache "$demo" "$demo/rootfs.img"
+if [ "$arch" = x86_64 ] && ! [ "$demo/vmlinux" -nt "$kernel" ]; then
+	scripts/extract-vmlinux.sh "$kernel" "$demo/vmlinux"
 fi
-if ! [ demo/modules -nt demo/kernel/release ]; then
-	compressed_modules demo/modules "$(<demo/kernel/release)"
+if ! [ "$demo/modules" -nt "$demo/kernel/release" ]; then
+	compressed_modules "$demo/modules" "$(<"$demo/kernel/release")"
 fi

@@ -104,6 +104,28 @@ int kvm_add_memory(struct kvm *kvm, gpa_t gpa, void *host, uint64_t size_bytes, 
 	return err;
 }
 
+int kvm_create_device(const struct kvm *kvm, uint32_t type)
+{
+	struct kvm_create_device create = { .type = type };
+	int err = kvm_ioctl(kvm->vm_fd, KVM_CREATE_DEVICE, &create);
+
+	return err ? err : (int)create.fd;
+}
+
+bool kvm_has_device(const struct kvm *kvm, uint32_t type)
+{
+	struct kvm_create_device create = { .type = type, .flags = KVM_CREATE_DEVICE_TEST };
+
+	return !kvm_ioctl(kvm->vm_fd, KVM_CREATE_DEVICE, &create);
+}
+
+int kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *value)
+{
+	struct kvm_device_attr set = { .group = group, .attr = attr, .addr = (uintptr_t)value };
+
+	return kvm_ioctl(fd, KVM_SET_DEVICE_ATTR, &set);
+}
+
 int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi)
 {
 	struct kvm_irqfd irqfd = { .fd = (uint32_t)fd, .gsi = gsi };

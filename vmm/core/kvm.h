@@ -29,6 +29,13 @@ int kvm_capability(const struct kvm *kvm, unsigned capability);
 int kvm_enable(const struct kvm *kvm, unsigned capability, uint64_t arg0);
 
 int kvm_add_memory(struct kvm *kvm, gpa_t gpa, void *host, uint64_t size_bytes, bool read_only);
+/* A device in the kernel of one of KVM_DEV_TYPE_*: its descriptor, or a negative errno (-ENODEV: this KVM has none such). */
+int kvm_create_device(const struct kvm *kvm, uint32_t type);
+/* Whether that would be possible. */
+bool kvm_has_device(const struct kvm *kvm, uint32_t type);
+/* An attribute of a device or a vCPU; `value` is 4 or 8 bytes, whichever the attribute takes, or NULL. */
+int kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *value);
+
 /* Raises `gsi` each time `fd` (an eventfd) is written. */
 int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi);
 

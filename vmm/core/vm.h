@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "vmm/core/bus.h"
+#include "vmm/core/irqchip.h"
 #include "vmm/core/kvm.h"
 #include "vmm/core/mem.h"
 
@@ -24,12 +25,18 @@ enum vm_event {
 	VM_FAULT, /* KVM or we failed; it has been logged */
 };
 
+struct arch_vm; /* an architecture's own part of a VM */
+
 struct vm {
 	struct kvm kvm;
 	struct mem mem;
 	struct bus mmio, pio;
 	unsigned cpus;
 	bool accelerated; /* the host's processor runs guests by itself; else KVM emulates instructions, as far as it can */
+	const char *irqchip_name; /* which interrupt controller was asked for (arch_map.irqchips); NULL: whatever KVM has */
+	struct arch_vm *arch;	  /* made by arch_vm_init(); NULL where none is needed */
+	bool irqchip_wanted;	  /* arch_vm_init() found that KVM has no interrupt controller, or not the one asked for */
+	struct irqchip *irqchip;  /* then the machine's own; else NULL */
 	/* Asks the machine to stop. Any thread. */
 	void (*stop)(struct vm *vm, enum vm_event event);
 };

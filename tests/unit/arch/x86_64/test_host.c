@@ -35,12 +35,12 @@ static void probe(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct arch_host host;
-		arch_host_probe(&host, cases[i].cpuinfo);
+		arch_host_probe(&host, &(struct host_facts){ .cpuinfo = cases[i].cpuinfo, .board = "" });
 		assert_int_equal(host.accelerated, cases[i].accelerated);
 		assert_int_equal(host.is_guest, cases[i].is_guest);
 		assert_string_equal(host.module, cases[i].module);
 		assert_non_null(host.feature);
-		assert_non_null(host.firmware_switch);
+		assert_non_null(host.advice);
 		assert_true(!host.nested_parameter == !cases[i].accelerated);
 	}
 }

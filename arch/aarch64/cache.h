@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Stores that guests read as device memory.
+ *
+ * A guest maps a device's register page as Device-nGnRE, and where that page is really RAM of the host, its reads go past the caches
+ * (Arm ARM DDI 0487, D8.6.5 "Stage 2 memory region attributes": the stricter of both stages counts, without FEAT_S2FWB). So a line that was written here is
+ * cleaned to the point of coherency. Linux lets user space do that (SCTLR_EL1.UCI).
+ */
+#ifndef ARCH_AARCH64_CACHE_H
+#define ARCH_AARCH64_CACHE_H
+
+static inline void cache_clean_word(const void *word)
+{
+	/* The barrier completes it before whatever tells the guest to look. */
+	__asm__ volatile("dc cvac, %0\n\tdsb sy" : : "r"(word) : "memory");
+}
+
+#endif
