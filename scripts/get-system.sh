@@ -28,10 +28,7 @@ exec 9>"$system.lock"
 flock 9
 # One line a package, so that a tree made for an older list is made again
 wanted=$(printf '%s\n' "${headers[@]}" "${programs[@]}")
-if [ -f "$system/packages" ] && [ "$wanted" = "$(<"$system/packages")" ]; then
-	say "reusing the $arch system in $system"
-	exit 0
-fi
+[ ! -f "$system/packages" ] || [ "$wanted" != "$(<"$system/packages")" ] || exit 0
 
 # Packages of before merged-/usr have their files in /lib and /bin
 merge_usr() {
