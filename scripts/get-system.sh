@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # get-system.sh [ARCH]: puts what a build for ARCH (aarch64) links with, and the programs and libraries that tests run there, under
-# demo/ARCH/system, from the distribution's packages. Nothing is installed; nothing of ARCH runs here. A second run finds the first one's work.
+# demo/ARCH/system, from the distribution's packages. Nothing is installed; nothing of ARCH runs here. A second run finds the first one's
+# work.
 #
 # The result is a merged-/usr tree: the compiler's --sysroot, and the place that scripts/nested.sh takes programs from.
 set -eu
@@ -45,7 +46,8 @@ merge_usr() {
 
 new=$system.new
 rm -rf "$new" "$system"
-package_unpack_all "$new" "${programs[@]}" || die "could not fetch the $arch packages: is there a network, and does apt work (apt-get update)?"
+package_unpack_all "$new" "${programs[@]}" ||
+	die "could not fetch the $arch packages: is there a network, and does apt work (apt-get update)?"
 package_unpack "$new" "${headers[@]}" || die "could not fetch the $arch packages"
 merge_usr "$new"
 rm -rf "$new"/usr/share/{doc,man,locale,info} "${new:?}"/{boot,dev,proc,sys,run}
