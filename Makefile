@@ -29,7 +29,8 @@ CC := gcc
 endif
 STRIP ?= $(CROSS)strip
 ifneq ($(SYSROOT),)
-PKG_CONFIG ?= PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(ARCH)-linux-gnu/pkgconfig:$(SYSROOT)/usr/share/pkgconfig pkg-config
+PKG_CONFIG ?= PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(ARCH)-linux-gnu/pkgconfig:$(SYSROOT)/usr/share/pkgconfig pkg-config
 endif
 PKG_CONFIG ?= $(CROSS)pkg-config
 
@@ -63,7 +64,8 @@ endif
 CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"'
 CFLAGS ?=
 # clang is one compiler for all architectures, and warns of hardening that it has not for this one.
-CROSS_FLAGS := $(if $(CROSS),$(if $(findstring clang,$(CC)),--target=$(ARCH)-linux-gnu -Wno-unused-command-line-argument)) $(if $(SYSROOT),--sysroot=$(SYSROOT))
+CROSS_CLANG := $(if $(CROSS),$(if $(findstring clang,$(CC)),--target=$(ARCH)-linux-gnu -Wno-unused-command-line-argument))
+CROSS_FLAGS := $(CROSS_CLANG) $(if $(SYSROOT),--sysroot=$(SYSROOT))
 ALL_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) $(OPTIMIZE) $(HARDENING) $(SIZE) $(SAN_FLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
 # Libraries that only some runs need are loaded by those runs (vmm/util/lib.h): here only their headers count.
