@@ -7,6 +7,7 @@
  */
 #include "devices/serial.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/serial_reg.h>
 #include <stdlib.h>
@@ -400,24 +401,21 @@ static void output_ready(void *arg)
 	write_out(arg);
 }
 
-static unsigned append_input(struct serial *s, const uint8_t *data, size_t len)
+static void append_input(struct serial *s, const uint8_t *data, size_t len)
 {
-	unsigned room = SERIAL_INPUT_BYTES - s->input_count;
-	unsigned taken = len < room ? (unsigned)len : room;
-
+	assert(len <= SERIAL_INPUT_BYTES - s->input_count); /* pause_or_resume() saw to it */
 	memmove(s->input, s->input + s->input_head, s->input_count);
-	memcpy(s->input + s->input_count, data, taken);
+	memcpy(s->input + s->input_count, data, len);
 	s->input_head = 0;
-	s->input_count += taken;
+	s->input_count += (unsigned)len;
 	receive(s);
 	update_line(s);
-	return taken;
 }
 
-/* There must be room for what is read at once, and again as much for what the filter's own calls put in. On the loop's thread. */
+/* There must be room for what is read at once. On the loop's thread. */
 static void pause_or_resume(struct serial *s)
 {
-	s->input_paused = SERIAL_INPUT_BYTES - s->input_count < 2 * READ_BYTES;
+	s->input_paused = SERIAL_INPUT_BYTES - s->input_count < READ_BYTES;
 	stream_wait(&s->in, !s->input_paused && !s->input_ended);
 }
 
@@ -531,14 +529,6 @@ void serial_break(struct serial *s)
 	receive(s);
 	update_line(s);
 	pthread_mutex_unlock(&s->lock);
-}
-
-size_t serial_inject(struct serial *s, const void *data, size_t len)
-{
-	pthread_mutex_lock(&s->lock);
-	size_t taken = append_input(s, data, len);
-	pthread_mutex_unlock(&s->lock);
-	return taken;
 }
 
 bool serial_flush(struct serial *s)

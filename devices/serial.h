@@ -35,7 +35,7 @@ struct serial_config {
 	int out_fd; /* -1: output() alone */
 	/* Sees all output, also when out_fd is set, and takes all of it. On the loop's thread, with the lock held. May be NULL. */
 	void (*output)(void *arg, const void *data, size_t len);
-	/* As in virtio/console.h, but called without the lock: it may call serial_break() and serial_inject(). May be NULL. */
+	/* As in virtio/console.h, but called without the lock: it may call serial_break(). May be NULL. */
 	size_t (*filter)(void *arg, uint8_t *buf, size_t len);
 	void *arg;
 };
@@ -51,8 +51,6 @@ pthread_mutex_t *serial_lock(struct serial *serial);
 void serial_reset(struct serial *serial);
 /* A break condition, as Ctrl-A b sends it. Takes the lock. */
 void serial_break(struct serial *serial);
-/* Bytes from the host itself. Takes the lock. Returns how many found room. */
-size_t serial_inject(struct serial *serial, const void *data, size_t len);
 /* Writes out what is buffered, without waiting. True when nothing is left. Takes the lock. On the loop's thread, or after it. */
 bool serial_flush(struct serial *serial);
 

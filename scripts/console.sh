@@ -4,8 +4,8 @@
 # Drives a machine's console from a script: starts a program, waits for what it prints, types at it. Sourced. One console at a time.
 #
 #   console_start DIR COMMAND...   starts COMMAND; DIR/output gets what it prints (and standard output, with console_echo=1)
-#   console_expect REGEX SECONDS   waits until that is printed after what was found last; fails when it is not, or when the program ends first
-#                                  $console_text is then all that was printed since, up to the end of what was found
+#   console_expect REGEX SECONDS   waits until that is printed after what was found last; fails when it is not, or when the program ends
+#                                  first. $console_text is then all that was printed since, up to the end of what was found
 #   console_send TEXT              types TEXT and Enter
 #   console_wait SECONDS           waits for the end; COMMAND's status becomes ours; 124 when it is still running (it goes on)
 #   console_kill SIGNAL            sends COMMAND a signal

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# demo-tour.sh TINYVMM KERNEL MODULES-DIR ROOT-IMAGE BUSYBOX [NAME]: the part of the demo that runs where KVM is: on this host, or inside the
-# emulated machine (scripts/nested.sh). With a terminal it hands over to tinyvmm; without one it types a tour at the guest's shell and
+# demo-tour.sh TINYVMM KERNEL MODULES-DIR ROOT-IMAGE BUSYBOX [NAME]: the part of the demo that runs where KVM is: on this host, or inside
+# the emulated machine (scripts/nested.sh). With a terminal it hands over to tinyvmm; without one it types a tour at the guest's shell and
 # checks what comes back. NAME is what the guest looks up; without it that step is left out.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# demo.sh TINYVMM NAMESERVER: a stock kernel and a root image in tinyvmm: a shell on your terminal, or, without one, a tour that types for you.
-# What it makes stays in demo/ for the next time.
+# demo.sh TINYVMM NAMESERVER: a stock kernel and a root image in tinyvmm: a shell on your terminal, or, without one, a tour that types for
+# you. What it makes stays in demo/ for the next time.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."

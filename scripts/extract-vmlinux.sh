@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# extract-vmlinux.sh BZIMAGE FILE: the ELF kernel that a bzImage carries compressed (x86/boot.rst: setup_sects, payload_offset, payload_length),
-# for tests and for other VMMs: tinyvmm unpacks by itself.
+# extract-vmlinux.sh BZIMAGE FILE: the ELF kernel that a bzImage carries compressed (x86/boot.rst: setup_sects, payload_offset,
+# payload_length), for tests and for other VMMs: tinyvmm unpacks by itself.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -4,9 +4,9 @@
 # Another architecture's packages, on a host that has none of it. lib.sh sources it.
 #
 # After `use_arch ARCH` apt's programs, and so all of lib.sh, see ARCH's packages: through a configuration and lists of their own in
-# demo/ARCH/apt. Nothing of the host changes, root is not needed, and what is fetched is unpacked, never installed. `dpkg --add-architecture`
-# would do on Debian, but holds the host's own packages to the versions that both architectures have, and breaks `apt-get update` on Ubuntu,
-# whose arm64 packages are on another server.
+# demo/ARCH/apt. Nothing of the host changes, root is not needed, and what is fetched is unpacked, never installed.
+# `dpkg --add-architecture` would do on Debian, but holds the host's own packages to the versions that both architectures have, and breaks
+# `apt-get update` on Ubuntu, whose arm64 packages are on another server.
 
 # Where programs and libraries for a tree come from: empty for the host itself, else the tree that get-system.sh made.
 system=''
@@ -34,7 +34,7 @@ use_arch() {
 	local arch
 	arch=$(debian_arch "$1")
 	[ "$1" != "$(uname -m)" ] || return 0
-	command -v apt-get >/dev/null || die "what is to run on $1 comes from the distribution's packages: this knows Debian and its relatives only"
+	command -v apt-get >/dev/null || die "the packages for $1 come through apt: this knows Debian and its relatives only"
 	system=$(demo_dir "$1")/system
 	apt_configure "$arch" "$(demo_dir "$1")/apt"
 }
@@ -64,10 +64,10 @@ apt_configure() {
 }
 
 ubuntu_ports() {
-	local suite pocket
+	local suite pocket key=/usr/share/keyrings/ubuntu-archive-keyring.gpg
 	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 	for pocket in '' -updates -security; do
-		echo "deb [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] http://ports.ubuntu.com/ubuntu-ports $suite$pocket main universe"
+		echo "deb [signed-by=$key] http://ports.ubuntu.com/ubuntu-ports $suite$pocket main universe"
 	done
 }
 

@@ -45,7 +45,8 @@ raspberry_dtbs() {
 
 unpack() {
 	local package release
-	package=$(current_package) || { apt_update && package=$(current_package); } || die "no kernel package is known to apt (tried: $metas)"
+	package=$(current_package) || { apt_update && package=$(current_package); } ||
+		die "no kernel package is known to apt (tried: $metas)"
 	release=${package#linux-image-}
 	rm -rf "$dir" "$dir.new"
 	if package_known "linux-modules-$release"; then

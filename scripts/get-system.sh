@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # get-system.sh [ARCH]: puts what a build for ARCH (aarch64) links with, and the programs and libraries that tests run there, under
-# demo/ARCH/system, from the distribution's packages. Nothing is installed; nothing of ARCH runs here. A second run finds the first one's work.
+# demo/ARCH/system, from the distribution's packages. Nothing is installed; nothing of ARCH runs here. A second run finds the first one's
+# work.
 #
 # The result is a merged-/usr tree: the compiler's --sysroot, and the place that scripts/nested.sh takes programs from.
 set -eu
@@ -28,10 +29,7 @@ exec 9>"$system.lock"
 flock 9
 # One line a package, so that a tree made for an older list is made again
 wanted=$(printf '%s\n' "${headers[@]}" "${programs[@]}")
-if [ -f "$system/packages" ] && [ "$wanted" = "$(<"$system/packages")" ]; then
-	say "reusing the $arch system in $system"
-	exit 0
-fi
+[ ! -f "$system/packages" ] || [ "$wanted" != "$(<"$system/packages")" ] || exit 0
 
 # Packages of before merged-/usr have their files in /lib and /bin
 merge_usr() {
@@ -48,7 +46,8 @@ merge_usr() {
 
 new=$system.new
 rm -rf "$new" "$system"
-package_unpack_all "$new" "${programs[@]}" || die "could not fetch the $arch packages: is there a network, and does apt work (apt-get update)?"
+package_unpack_all "$new" "${programs[@]}" ||
+	die "could not fetch the $arch packages: is there a network, and does apt work (apt-get update)?"
 package_unpack "$new" "${headers[@]}" || die "could not fetch the $arch packages"
 merge_usr "$new"
 rm -rf "$new"/usr/share/{doc,man,locale,info} "${new:?}"/{boot,dev,proc,sys,run}

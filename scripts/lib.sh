@@ -112,7 +112,7 @@ busybox_names() {
 	else
 		tr '\0' '\n' <"$1" | LC_ALL=C awk '
 			$0 == "[[" && before == "[" { names = 1; print before }
-			names && !/^[][a-z0-9_.-]+$/ { exit }
+			names && !/^[][a-z0-9_.-]+$/ { names = 0; before = ""; next }
 			names
 			{ before = $0 }'
 	fi

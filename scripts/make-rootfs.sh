@@ -4,8 +4,8 @@
 # make-rootfs.sh [--arch ARCH] [--cache DIR] [--size MIB] [--program FILE]... FILE
 #
 # Makes an ext4 root image with a small system: busybox, the real lsblk, and what --program adds, each with its libraries. Needs no root,
-# and no network where busybox-static is installed (else that package is fetched into DIR). The same packages give the same bytes. An image that is
-# there already, and no older than what it is made from, stays.
+# and no network where busybox-static is installed (else that package is fetched into DIR). The same packages give the same bytes. An image
+# that is there already, and no older than what it is made from, stays.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh

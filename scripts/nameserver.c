@@ -53,7 +53,8 @@ static const char *lookup(char **names, const char *name)
 /* Turns the question in buf into its answer, in place; returns the answer's length. `room` is what buf can hold. */
 static size_t answer(uint8_t *buf, size_t len, size_t room, char **names)
 {
-	static const uint8_t record[] = { 0xc0, HEADER_BYTES, 0, TYPE_A, 0, 1, 0, 0, 0, 60, 0, 4 }; /* the name of the question; A; IN; 60 s; 4 bytes */
+	/* The name of the question; A; IN; 60 s; 4 bytes. */
+	static const uint8_t record[] = { 0xc0, HEADER_BYTES, 0, TYPE_A, 0, 1, 0, 0, 0, 60, 0, 4 };
 	char name[256];
 	size_t end = name_read(buf, len, HEADER_BYTES, name, sizeof(name));
 	const char *address;

@@ -41,7 +41,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-arch=$(uname -m) board='' kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
+arch=$(uname -m) board='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
+kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--terminal) terminal=1 && shift && continue ;;

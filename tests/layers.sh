@@ -95,10 +95,11 @@ includes | awk -v layers="$layers" '
 some() { printf '%s\n' "${code[@]}" | grep -E "$1"; }
 some '^(devices|ctr|bench|guest)/' | xargs grep -nE '#[[:space:]]*include.*(linux/kvm|asm/kvm|vmm/core/kvm|vmm/core/vm)\.h' |
 	verdict "devices, containers and guests know nothing of KVM"
-some '^devices/(block|net)/' | xargs grep -nE '#[[:space:]]*include.*virtio|\bvirtq|struct virtio_[a-z_]*' | grep -v 'struct virtio_net_hdr' |
-	verdict "back ends know nothing of virtio, but for the header in front of a frame"
+some '^devices/(block|net)/' | xargs grep -nE '#[[:space:]]*include.*virtio|\bvirtq|struct virtio_[a-z_]*' |
+	grep -v 'struct virtio_net_hdr' | verdict "back ends know nothing of virtio, but for the header in front of a frame"
 # Two files may differ by architecture outside arch/: how a guest's program makes a system call.
-some '' | grep -vE '^(arch|guest/bare)/|^guest/sys_' | xargs grep -nE '#.*\b(__x86_64__|__i386__|__aarch64__|__arm__|__ARM_ARCH)\b|#[[:space:]]*include <asm/' |
+some '' | grep -vE '^(arch|guest/bare)/|^guest/sys_' |
+	xargs grep -nE '#.*\b(__x86_64__|__i386__|__aarch64__|__arm__|__ARM_ARCH)\b|#[[:space:]]*include <asm/' |
 	grep -vE '^guest/.*<asm/(unistd|ioctls)\.h>' | verdict "no architecture outside arch/"
 # Whoever finds the same idea in both architectures finds it under the same name.
 if [ -d arch/aarch64 ]; then
@@ -109,8 +110,8 @@ if [ -d arch/aarch64 ]; then
 	done | verdict "both architectures have the same files"
 fi
 # The program has one exit, so that terminals are restored and workers end; a forked child's _exit() is another thing.
-some '^(vmm|devices|arch)/.*\.c$' | grep -v '^vmm/main\.c$' | xargs grep -nE '(^|[^_.>a-z])(exit|abort) ?\(' | grep -vE '^[^:]*:[0-9]*:[[:space:]]*(\*|/\*|//)' |
-	verdict "only main() ends the program"
+some '^(vmm|devices|arch)/.*\.c$' | grep -v '^vmm/main\.c$' | xargs grep -nE '(^|[^_.>a-z])(exit|abort) ?\(' |
+	grep -vE '^[^:]*:[0-9]*:[[:space:]]*(\*|/\*|//)' | verdict "only main() ends the program"
 
 # --- what every file has -------------------------------------------------------------------------------------------------------------
 
@@ -144,7 +145,8 @@ printf '%s\n' "${ours[@]}" | grep -E '\.(c|h|sh|mk)$' | xargs wc -l | awk -v exc
 
 # The text is about the program: not about how it came to be, on which machine. Brackets keep this file from finding itself.
 mapfile -t text < <(matching . | grep -vE '^(LICENSE|scripts/rootfs/etc/resolv.conf|tests/fuzz/seeds/.*)$')
-words='[l]anguage models?|[l]lms?|[c]hat ?bots?|[s]ub-?[a]gents?|[a]gents?|[h]elper sessions?|(in|by|from) (this|a|another) [s]ession|[s]ystem prompts?|[w]orktrees?'
+words='[l]anguage models?|[l]lms?|[c]hat ?bots?|[s]ub-?[a]gents?|[a]gents?|[h]elper sessions?|[s]ystem prompts?|[w]orktrees?'
+words+='|(in|by|from) (this|a|another) [s]ession'
 grep -niwE "$words" "${text[@]}" | grep -viE '\b(user|ssh|dhcp|polkit)-?[a]gent\b' | verdict "the text is about the program"
 grep -nE '(^|[^a-zA-Z0-9_.$/}-])/([h]ome|[w]ork|[w]orkspace|[t]mp/k|[U]sers)/' "${text[@]}" | verdict "no path of somebody's machine"
 

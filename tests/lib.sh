@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the test scripts share. A script prints one line a check, "ok NAME", "not ok NAME" or "skip NAME: REASON"; tests/run.sh counts these and
-# shows the script's whole output when one is "not ok", or when the script fails without saying which.
+# What the test scripts share. A script prints one line a check, "ok NAME", "not ok NAME" or "skip NAME: REASON"; tests/run.sh counts these
+# and shows the script's whole output when one is "not ok", or when the script fails without saying which.
 
 test_status=0
 

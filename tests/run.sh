@@ -54,15 +54,13 @@ static_checks() {
 	part "static checks"
 	build "gcc" tinyvmm "$build/scripts/nameserver"
 	build "clang" CC=clang tinyvmm
-	local scripts
-	mapfile -t scripts < <(git ls-files '*.sh' .ci/run scripts/nested scripts/rootfs/etc/init.d 2>/dev/null || find scripts tests bench -name '*.sh')
-	if ! command -v shellcheck >/dev/null; then
-		result "skip shellcheck: not installed"
-	elif shellcheck -x "${scripts[@]}" >"$logs/shellcheck.log"; then
-		result "ok shellcheck"
+	if ! scripts/install-deps.sh --check lint 2>/dev/null; then
+		result "skip lint: cppcheck, clang-tidy or shellcheck is not installed"
+	elif make --no-print-directory lint >"$logs/lint.log" 2>&1; then
+		result "ok lint"
 	else
-		result "not ok shellcheck"
-		cat "$logs/shellcheck.log"
+		result "not ok lint"
+		cat "$logs/lint.log"
 	fi
 	[ ! -x tests/layers.sh ] || bash tests/run-script.sh 60 tests/layers.sh | record
 }
@@ -127,7 +125,8 @@ unit_tests() {
 fuzz_smoke() {
 	part "fuzz targets, ${FUZZ_SECONDS:-20} s each"
 	build "fuzz targets" CC=clang SAN=fuzzer-no-link,address,undefined fuzz-targets || return
-	"${fixed_addresses[@]}" tests/fuzz/run.sh "$build-clang-fuzzer-no-link-address-undefined/tests/fuzz" "${FUZZ_SECONDS:-20}" 2>&1 | record
+	"${fixed_addresses[@]}" tests/fuzz/run.sh "$build-clang-fuzzer-no-link-address-undefined/tests/fuzz" "${FUZZ_SECONDS:-20}" 2>&1 |
+		record
 }
 
 # Scripts that run on this machine, also on a /dev/kvm that only emulates
@@ -141,7 +140,8 @@ host_scripts() {
 		tests/acpi/*) argument=$build ;;
 		*) argument=$build/tinyvmm ;;
 		esac
-		[ ! -e "$script" ] || TINYVMM=$PWD/$build/tinyvmm BUILD=$PWD/$build bash tests/run-script.sh 300 "$script" "$argument" 2>&1 | record
+		[ -e "$script" ] || continue
+		TINYVMM=$PWD/$build/tinyvmm BUILD=$PWD/$build bash tests/run-script.sh 300 "$script" "$argument" 2>&1 | record
 	done
 }
 

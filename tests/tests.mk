@@ -45,7 +45,7 @@ fuzz: ## each fuzz target for ten minutes
 check: ## install what the tests need and run all of them
 	@scripts/install-deps.sh build test
 	@tests/run.sh
-check-static: ## compilers' warnings, shellcheck
+check-static: ## compilers' warnings, lint, layers
 	@tests/run.sh static
 check-guest: ## scripts on this machine's own /dev/kvm, software-emulated or not
 	@tests/run.sh scripts

@@ -197,6 +197,7 @@ enum cli_result cli_parse(struct config *config, int argc, char **argv)
 	config_init(config);
 	while (cli.next < cli.end) {
 		char *arg = *cli.next++;
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): argv has no NULL before its end */
 		if (!strcmp(arg, "--")) {
 			take_command(&cli);
 			break;

@@ -66,10 +66,10 @@ struct config {
 /* tinyvmm's own exit statuses, in the manual and in --help. The command's own status passes through otherwise. */
 enum exit_status {
 	EXIT_GUEST_OFF = 0,   /* powered off */
-	EXIT_USAGE = 2,	      /* the command line or a file it names is at fault */
+	EXIT_USAGE = 2,	      /* the command line or what it names is at fault */
 	EXIT_PANIC = 120,     /* the guest's kernel panicked or never came up */
 	EXIT_REBOOT = 121,    /* the guest rebooted under --no-reboot */
-	EXIT_HOST = 122,      /* the host refused: no KVM, no memory, no permission */
+	EXIT_HOST = 122,      /* the host refused: no KVM, no memory, no privilege */
 	EXIT_GUEST_FAULT = 123, /* the machine stopped in a way no guest should: KVM internal error, our own failure */
 	EXIT_TIMEOUT = 124,   /* --timeout, as timeout(1) */
 	EXIT_QUIT = 125,      /* Ctrl-A x, or a signal asked tinyvmm to end */

@@ -11,8 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_XZ, COMPRESSION_LZMA, COMPRESSION_ZSTD, COMPRESSION_LZ4, COMPRESSION_BZIP2,
-		   COMPRESSION_LZO };
+enum compression {
+	COMPRESSION_NONE,
+	COMPRESSION_GZIP,
+	COMPRESSION_XZ,
+	COMPRESSION_LZMA,
+	COMPRESSION_ZSTD,
+	COMPRESSION_LZ4,
+	COMPRESSION_BZIP2,
+	COMPRESSION_LZO,
+};
 
 /* No kernel is as big unpacked; a hostile stream ends here. */
 #define DECOMPRESS_LIMIT_BYTES (512ull << 20)
@@ -28,6 +36,7 @@ const char *compression_name(enum compression compression);
  * -EBADMSG: damaged; -ENODATA: the input ends early; -EFBIG: more than `limit` bytes come out; -ENOENT: the library is missing (logged);
  * -ENOTSUP: lzo or nothing known; -ENOMEM; or what writing failed with. None but the library's absence is logged.
  */
-int decompress(enum compression compression, const void *in, size_t in_len, int out_fd, uint64_t out_offset, uint64_t limit, uint64_t *out_len);
+int decompress(enum compression compression, const void *in, size_t in_len, int out_fd, uint64_t out_offset, uint64_t limit,
+	       uint64_t *out_len);
 
 #endif

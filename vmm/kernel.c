@@ -6,6 +6,7 @@
  */
 #include "vmm/kernel.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -105,7 +106,7 @@ static int unpack_to_cache(struct kernel_image *image, struct unpack_job *job, s
 	return err;
 }
 
-static int unpack(struct kernel_image *image, struct unpack_job *job, bool no_cache)
+static int unpack(struct kernel_image *image, struct unpack_job *job, bool no_cache, struct kernel_seal *seal)
 {
 	uint8_t digest[KERNEL_HASH_BYTES];
 	struct kernel_cache cache;
@@ -114,10 +115,12 @@ static int unpack(struct kernel_image *image, struct unpack_job *job, bool no_ca
 	if (no_cache || kernel_cache_open(&cache))
 		return unpack_to_memory(image, job);
 	if (!kernel_cache_hash_file(&cache, job->file.fd, job->file.size, digest))
-		err = kernel_cache_lookup(&cache, digest, image);
+		err = kernel_cache_lookup(&cache, digest, image, seal);
 	/* Cached for another machine: unpacking it again says so. */
 	if (!err && image->machine != job->machine) {
 		kernel_close(image);
+		if (seal)
+			seal->closed = false;
 		err = -ENOENT;
 	}
 	if (err)
@@ -139,7 +142,7 @@ static int open_packed(struct kernel_image *image, struct kernel_file *file, con
 	if (!job.result)
 		return kernel_refuse(file, -ENOMEM, "no memory to unpack it");
 	/* What is kept is kernels proper. */
-	err = unpack(image, &job, options->no_cache || options->unpack_in_guest);
+	err = unpack(image, &job, options->no_cache || options->unpack_in_guest, options->seal);
 	if (!err && job.result->fallback)
 		log_info("kernel %s unpacks itself in the guest: %s", options->path, job.result->why);
 	memcpy(file->why, job.file.why, sizeof(file->why));
@@ -195,6 +198,21 @@ int kernel_open(struct kernel_image *image, const struct kernel_options *options
 	if (image->fd != file.fd)
 		close_fd(&file.fd);
 	return err;
+}
+
+bool kernel_peek(const char *path, char release[IMAGE_RELEASE_MAX])
+{
+	struct kernel_file file = { .fd = -1 };
+	struct kernel_image image = { .fd = -1 };
+	struct kernel_payload payload;
+	uint8_t head[KERNEL_HEAD_BYTES];
+
+	release[0] = '\0';
+	if (!open_file(&file, path) && file.size >= sizeof(head) && !kernel_read(&file, head, sizeof(head), 0) &&
+	    kernel_recognise(head, sizeof(head)) == KERNEL_BZIMAGE && !kernel_read_bzimage(&image, &file, EM_X86_64, &payload))
+		memcpy(release, image.release, IMAGE_RELEASE_MAX);
+	close_fd(&file.fd);
+	return release[0];
 }
 
 void kernel_close(struct kernel_image *image)

@@ -11,11 +11,18 @@
 
 #include "arch/image.h"
 
+struct kernel_seal;
+
 struct kernel_options {
 	const char *path;
 	uint16_t machine;     /* EM_X86_64 or EM_AARCH64: anything else in the file is refused by name */
 	bool unpack_in_guest; /* start a bzImage at its own 64-bit entry, not at the kernel in its payload */
 	bool no_cache;	      /* unpack to a memfd, read and write no cache */
+	/*
+	 * Where the caller checks what it loads (kernel_cache.h); zeroed, closed after kernel_open() if there is something to check. NULL:
+	 * kernel_open() checks. If it does not hold, kernel_open() without a seal makes the cached kernel anew.
+	 */
+	struct kernel_seal *seal;
 };
 
 /*
@@ -27,6 +34,11 @@ struct kernel_options {
  * Unpacking happens in a worker (util/process.h): no decompressor is ever loaded into the calling process. One thread only.
  */
 int kernel_open(struct kernel_image *image, const struct kernel_options *options);
+/*
+ * The release alone, when the head of the file tells it, as a bzImage's does: sooner than kernel_open(), which may unpack. False when only
+ * that can tell, or the file is none; nothing is logged.
+ */
+bool kernel_peek(const char *path, char release[IMAGE_RELEASE_MAX]);
 void kernel_close(struct kernel_image *image);
 
 #endif

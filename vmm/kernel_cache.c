@@ -29,14 +29,15 @@
 #define READ_BYTES (256u << 10)
 
 /* Part of the header, so that an entry of another build with another layout is no entry. */
-#define ENTRY_MAGIC "tinyvmm kernel 1"
+#define ENTRY_MAGIC "tinyvmm kernel 2"
 
 struct entry_header {
 	char magic[16];
 	uint64_t header_bytes, file_bytes;
 	uint8_t name[KERNEL_HASH_BYTES];  /* the hash of the packed file: an entry is right under its own name only */
-	struct kernel_image image;        /* fd is -1 */
-	uint8_t check[KERNEL_HASH_BYTES]; /* of all the above and the segments' bytes */
+	struct kernel_image image;	    /* fd is -1 */
+	uint8_t content[KERNEL_HASH_BYTES]; /* the hash of the segments' bytes, one after the other */
+	uint8_t check[KERNEL_HASH_BYTES];   /* of all the above */
 };
 
 _Static_assert(sizeof(struct entry_header) <= KERNEL_UNPACK_OFFSET, "the header fits before the unpacked file");
@@ -219,9 +220,8 @@ int kernel_cache_hash_file(const struct kernel_cache *cache, int fd, uint64_t by
 	return err;
 }
 
-static int hash_entry(const struct kernel_cache *cache, const struct entry_header *header, int fd, uint8_t digest[KERNEL_HASH_BYTES])
+static int hash_content(const struct kernel_cache *cache, const struct kernel_image *image, int fd, uint8_t digest[KERNEL_HASH_BYTES])
 {
-	const struct kernel_image *image = &header->image;
 	struct kernel_hash hash;
 	uint8_t *buf = malloc(READ_BYTES);
 	int err = 0;
@@ -229,12 +229,32 @@ static int hash_entry(const struct kernel_cache *cache, const struct entry_heade
 	if (!buf)
 		return -ENOMEM;
 	kernel_hash_init(&hash, &cache->key);
-	kernel_hash_update(&hash, header, offsetof(struct entry_header, check));
 	for (unsigned i = 0; !err && i < image->segment_count; i++)
 		err = hash_range(&hash, fd, image->segment[i].file_offset, image->segment[i].file_bytes, buf);
 	kernel_hash_final(&hash, digest);
 	free(buf);
 	return err;
+}
+
+static void hash_header(const struct kernel_cache *cache, const struct entry_header *header, uint8_t digest[KERNEL_HASH_BYTES])
+{
+	struct kernel_hash hash;
+
+	kernel_hash_init(&hash, &cache->key);
+	kernel_hash_update(&hash, header, offsetof(struct entry_header, check));
+	kernel_hash_final(&hash, digest);
+}
+
+bool kernel_seal_holds(const struct kernel_seal *seal, const struct iovec *segment, unsigned count)
+{
+	uint8_t digest[KERNEL_HASH_BYTES];
+	struct kernel_hash hash;
+
+	kernel_hash_init(&hash, &seal->key);
+	for (unsigned i = 0; i < count; i++)
+		kernel_hash_update(&hash, segment[i].iov_base, segment[i].iov_len);
+	kernel_hash_final(&hash, digest);
+	return !memcmp(digest, seal->content, sizeof(digest));
 }
 
 /* --- entries ----------------------------------------------------------------------------------------------------------------- */
@@ -268,11 +288,20 @@ static int check_entry(const struct kernel_cache *cache, int fd, const uint8_t n
 	if (memcmp(header->magic, ENTRY_MAGIC, sizeof(header->magic)) || header->header_bytes != sizeof(*header) ||
 	    memcmp(header->name, name, sizeof(header->name)) || header->file_bytes != (uint64_t)st->st_size || !segments_fit(header))
 		return -EBADMSG;
-	err = hash_entry(cache, header, fd, check);
-	return err ? err : memcmp(check, header->check, sizeof(check)) ? -EBADMSG : 0;
+	hash_header(cache, header, check);
+	return memcmp(check, header->check, sizeof(check)) ? -EBADMSG : 0;
 }
 
-int kernel_cache_lookup(struct kernel_cache *cache, const uint8_t digest[KERNEL_HASH_BYTES], struct kernel_image *image)
+static int check_content(const struct kernel_cache *cache, int fd, const struct entry_header *header)
+{
+	uint8_t content[KERNEL_HASH_BYTES];
+	int err = hash_content(cache, &header->image, fd, content);
+
+	return err ? err : memcmp(content, header->content, sizeof(content)) ? -EBADMSG : 0;
+}
+
+int kernel_cache_lookup(struct kernel_cache *cache, const uint8_t digest[KERNEL_HASH_BYTES], struct kernel_image *image,
+			struct kernel_seal *seal)
 {
 	struct entry_name name = name_entry(digest);
 	struct entry_header header;
@@ -282,6 +311,8 @@ int kernel_cache_lookup(struct kernel_cache *cache, const uint8_t digest[KERNEL_
 	if (fd < 0)
 		return -ENOENT;
 	int err = check_entry(cache, fd, digest, &header, &st);
+	if (!err && !seal)
+		err = check_content(cache, fd, &header);
 	if (err) {
 		log_info("the cached kernel %s is not as it was written (%s): it is made anew", name.text, strerror(-err));
 		unlinkat(cache->dir_fd, name.text, 0);
@@ -293,6 +324,11 @@ int kernel_cache_lookup(struct kernel_cache *cache, const uint8_t digest[KERNEL_
 		futimens(fd, NULL);
 	*image = header.image;
 	image->fd = fd;
+	if (seal) {
+		seal->closed = true;
+		seal->key = cache->key;
+		memcpy(seal->content, header.content, sizeof(seal->content));
+	}
 	return 0;
 }
 
@@ -370,7 +406,8 @@ int kernel_cache_publish(struct kernel_cache *cache, const uint8_t digest[KERNEL
 	memcpy(&header.image, image, sizeof(*image));
 	header.image.fd = -1;
 	if (!err)
-		err = hash_entry(cache, &header, fd, header.check);
+		err = hash_content(cache, image, fd, header.content);
+	hash_header(cache, &header, header.check);
 	if (!err)
 		err = pwrite_full(fd, &header, sizeof(header), 0);
 	if (!err && fchmod(fd, 0400))

@@ -71,7 +71,7 @@ enum kernel_driver kernel_config_driver(const struct kernel_config *config, cons
 	if (!config->text)
 		return DRIVER_UNKNOWN;
 	/* Most symbols are the module's name; file systems have _FS after it. */
-	for (; module[n] && n < sizeof(symbol) - 1; n++)
+	for (; n < sizeof(symbol) - 1 && module[n]; n++)
 		symbol[n] = (char)(module[n] == '-' ? '_' : toupper((unsigned char)module[n]));
 	symbol[n] = '\0';
 	enum kernel_driver state = symbol_state(config, symbol);

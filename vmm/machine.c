@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
@@ -17,6 +18,7 @@
 #include "vmm/machine_devices.h"
 #include "vmm/machine_irqchip.h"
 #include "vmm/sandbox.h"
+#include "vmm/step.h"
 #include "vmm/terminal.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
@@ -35,9 +37,8 @@ struct machine {
 	struct vm_state *initial; /* NULL: this machine never restarts */
 	struct machine_devices *devices;
 	struct arch_boot boot;
-	pthread_t loader; /* copies the kernel while devices are made */
-	bool loading;
-	int kernel_error;
+	struct step vm_step;	 /* KVM's part, while the kernel file is read */
+	struct step kernel_step; /* copies the kernel while devices are made */
 	_Atomic enum vm_event event;
 	/* The user, a signal or --timeout asked us to end, whatever the guest does meanwhile; VM_RUNNING: nobody did. Main thread only. */
 	enum vm_event asked;
@@ -162,8 +163,8 @@ static int refuse_emulation(const struct machine *m)
 {
 	if (m->vm.accelerated || m->config->allow_emulation || !m->prepared->image.release[0])
 		return 0;
-	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. Use a host with VT-x or "
-		  "AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
+	log_error("this host has a KVM, but no hardware virtualization behind it: its emulator can't run a stock kernel. "
+		  "Use a host with VT-x or AMD-V, or enable nested virtualization for this machine ('tinyvmm check' tells more)");
 	return -ENODEV;
 }
 
@@ -180,16 +181,9 @@ static int check_processors(const struct machine *m)
 
 static int make_vm(struct machine *m)
 {
-	int err = kvm_open(&m->vm.kvm);
-
-	if (err)
-		return err;
-	m->vm.accelerated = arch_host_accelerates();
-	err = refuse_emulation(m);
-	if (err)
-		return err;
 	unsigned long type;
-	err = arch_vm_type(&m->vm.kvm, m->config->memory_bytes, &type);
+	int err = arch_vm_type(&m->vm.kvm, m->config->memory_bytes, &type);
+
 	if (err)
 		return err;
 	err = kvm_create_vm(&m->vm.kvm, type);
@@ -206,15 +200,16 @@ static int make_vm(struct machine *m)
 	return !err && m->vm.irqchip_wanted ? machine_irqchip_new(&m->vm) : err;
 }
 
-static int make_memory(struct machine *m)
+static int give_memory(struct machine *m)
 {
-	int err = arch_add_ram(&m->vm.mem, m->config->memory_bytes);
+	int err = 0;
 
 	for (unsigned i = 0; i < m->vm.mem.region_count && !err; i++) {
 		const struct mem_region *r = &m->vm.mem.region[i];
 		err = kvm_add_memory(&m->vm.kvm, r->gpa, r->host, r->size_bytes, false);
 		if (err)
-			log_error("KVM does not take %llu MiB of guest memory: %s", (unsigned long long)(r->size_bytes >> 20), strerror(-err));
+			log_error("KVM does not take %llu MiB of guest memory: %s", (unsigned long long)(r->size_bytes >> 20),
+				  strerror(-err));
 	}
 	return err;
 }
@@ -224,6 +219,32 @@ static int make_processors(struct machine *m)
 	int err = vcpus_new(&m->vcpus, &m->vm);
 
 	return err ? err : arch_vm_init_late(&m->vm);
+}
+
+/* A machine that may restart remembers how it began. */
+static int save_initial(struct machine *m)
+{
+	int err = 0;
+
+	if (m->config->no_reboot)
+		return 0;
+	err = arch_vm_save(&m->vm, &m->initial);
+	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
+		err = arch_vcpu_save(vcpus_get(m->vcpus, i));
+	return err;
+}
+
+/* All that KVM is asked for but for devices. It waits for the host's RCU most of the time: one memory slot takes 10 ms of doing nothing. */
+static int make_in_kvm(void *arg)
+{
+	struct machine *m = arg;
+	int err = make_vm(m);
+
+	if (!err)
+		err = give_memory(m);
+	if (!err)
+		err = make_processors(m);
+	return err ? err : save_initial(m);
 }
 
 static int make_devices(struct machine *m)
@@ -245,41 +266,37 @@ static int make_devices(struct machine *m)
 
 /* --- loading ------------------------------------------------------------------------------------------------------------------------ */
 
-#define LOADER_STACK_BYTES (256 << 10)
+/* What is in memory now is what will run: checked there, it is checked for good. */
+static bool kernel_is_whole(const struct machine *m)
+{
+	const struct kernel_image *image = &m->prepared->image;
+	struct iovec segment[IMAGE_SEGMENTS_MAX];
 
-static void *load_kernel(void *arg)
+	if (!m->prepared->seal.closed)
+		return true;
+	for (unsigned i = 0; i < image->segment_count; i++) {
+		uint64_t bytes = image->segment[i].file_bytes;
+		/* Only ELF segments name their place, and only of them there are several. */
+		gpa_t gpa = image->format == IMAGE_ELF ? image->segment[i].gpa : m->boot.kernel_gpa;
+		segment[i] = (struct iovec){ .iov_base = mem_at(&m->vm.mem, gpa, bytes), .iov_len = bytes };
+		if (bytes && !segment[i].iov_base)
+			return false;
+	}
+	return kernel_seal_holds(&m->prepared->seal, segment, image->segment_count);
+}
+
+static int load_kernel(void *arg)
 {
 	struct machine *m = arg;
+	int err = arch_load_kernel(&m->vm, &m->boot);
 
-	m->kernel_error = arch_load_kernel(&m->vm, &m->boot);
-	return NULL;
-}
-
-/* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
-static int begin_loading(struct machine *m)
-{
-	pthread_attr_t attr;
-
-	m->boot = (struct arch_boot){
-		.image = &m->prepared->image,
-		.devices = &m->plan->devices,
-		.cpus = m->vm.cpus,
-	};
-	/* A stack of the usual size may get a huge page of 2 MiB for itself, and glibc keeps it for the next thread. */
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, LOADER_STACK_BYTES);
-	m->loading = !pthread_create(&m->loader, &attr, load_kernel, m);
-	pthread_attr_destroy(&attr);
-	if (!m->loading)
-		load_kernel(m);
-	return 0;
-}
-
-static void wait_for_kernel(struct machine *m)
-{
-	if (m->loading)
-		pthread_join(m->loader, NULL);
-	m->loading = false;
+	if (err || kernel_is_whole(m))
+		return err;
+	/* The cached kernel is damaged: once more from the file itself. */
+	err = prepare_kernel_again(m->prepared);
+	if (!err)
+		err = mem_clear(&m->vm.mem);
+	return err ? err : arch_load_kernel(&m->vm, &m->boot);
 }
 
 /* The initramfs and the root's name, which a worker found out meanwhile. */
@@ -298,10 +315,8 @@ static int take_preparation(struct machine *m)
 /* What is left once the kernel is there; a restart loads that again, too. */
 static int finish_loading(struct machine *m)
 {
-	int err = m->kernel_error;
+	int err = arch_load_rest(&m->vm, &m->boot);
 
-	if (!err)
-		err = arch_load_rest(&m->vm, &m->boot);
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_boot(vcpus_get(m->vcpus, i), &m->boot);
 	return err;
@@ -326,19 +341,6 @@ static int dump_tree(const struct machine *m)
 	return err;
 }
 
-/* A machine that may restart remembers how it began. */
-static int save_initial(struct machine *m)
-{
-	int err = 0;
-
-	if (m->config->no_reboot)
-		return 0;
-	err = arch_vm_save(&m->vm, &m->initial);
-	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
-		err = arch_vcpu_save(vcpus_get(m->vcpus, i));
-	return err;
-}
-
 static int enter_vcpu_sandbox(void *arg)
 {
 	return sandbox_enter(&((struct machine *)arg)->sandbox, SANDBOX_VCPU);
@@ -350,38 +352,22 @@ static int refused(int err)
 	return err ? -ENODEV : 0;
 }
 
-static int build(struct machine *m)
+static int begin(struct machine *m)
 {
-	int err = sandbox_init(&m->sandbox, m->config);
+	int err = refused(kvm_open(&m->vm.kvm));
 
 	if (!err)
-		err = watch_signals(m);
+		err = sandbox_init(&m->sandbox, m->config);
 	if (!err)
-		err = refused(make_vm(m));
-	if (!err)
-		err = refused(make_memory(m));
-	if (!err)
-		err = begin_loading(m);
-	if (!err)
-		err = refused(make_processors(m));
-	if (!err)
-		err = refused(save_initial(m));
-	if (!err)
-		err = refused(sandbox_ready(&m->sandbox));
-	if (!err)
-		err = make_devices(m);
-	if (!err)
-		err = take_preparation(m);
+		err = refused(arch_add_ram(&m->vm.mem, m->config->memory_bytes));
 	if (err)
 		return err;
-	wait_for_kernel(m);
-	err = finish_loading(m);
-	if (!err)
-		err = dump_tree(m);
-	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+	m->vm.accelerated = arch_host_accelerates();
+	step_begin(&m->vm_step, make_in_kvm, m);
+	return 0;
 }
 
-int machine_new(struct machine **out, const struct config *config, struct prepared *prepared, struct plan *plan, struct guest_io *io)
+int machine_new(struct machine **out, const struct config *config, struct plan *plan, struct guest_io *io)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
@@ -389,7 +375,6 @@ int machine_new(struct machine **out, const struct config *config, struct prepar
 	if (!m)
 		return -ENOMEM;
 	m->config = config;
-	m->prepared = prepared;
 	m->plan = plan;
 	m->io = io;
 	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
@@ -402,7 +387,7 @@ int machine_new(struct machine **out, const struct config *config, struct prepar
 	m->taken = (struct loop_work){ .run = tell_taken, .arg = m };
 	m->taken_retry = (struct loop_timer){ .expired = tell_taken, .arg = m };
 	m->loop = loop_new();
-	int err = m->loop ? build(m) : -ENOMEM;
+	int err = m->loop ? begin(m) : -ENOMEM;
 	if (err) {
 		machine_free(m);
 		return err;
@@ -411,11 +396,39 @@ int machine_new(struct machine **out, const struct config *config, struct prepar
 	return 0;
 }
 
+int machine_build(struct machine *m, struct prepared *prepared)
+{
+	m->prepared = prepared;
+	m->boot = (struct arch_boot){ .image = &prepared->image, .devices = &m->plan->devices, .cpus = m->config->cpus };
+	int err = refused(refuse_emulation(m));
+	if (!err)
+		err = watch_signals(m);
+	if (err)
+		return err;
+	/* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
+	step_begin(&m->kernel_step, load_kernel, m);
+	err = refused(step_wait(&m->vm_step));
+	if (!err)
+		err = refused(sandbox_ready(&m->sandbox));
+	if (!err)
+		err = make_devices(m);
+	if (!err)
+		err = take_preparation(m);
+	if (!err)
+		err = step_wait(&m->kernel_step);
+	if (!err)
+		err = finish_loading(m);
+	if (!err)
+		err = dump_tree(m);
+	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
+}
+
 void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	wait_for_kernel(m);
+	step_wait(&m->kernel_step);
+	step_wait(&m->vm_step);
 	vcpus_free(m->vcpus);
 	machine_devices_free(m->devices);
 	free(m->initial);
@@ -449,8 +462,8 @@ static int machine_restart(struct machine *m)
 		err = arch_vcpu_restore(vcpus_get(m->vcpus, i));
 	if (err)
 		return err;
-	load_kernel(m);
-	return finish_loading(m);
+	err = load_kernel(m);
+	return err ? err : finish_loading(m);
 }
 
 /* The last output may wait for a slow reader; whoever asks us to end, ends the waiting. False: not all of it was taken. */

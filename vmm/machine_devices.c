@@ -33,11 +33,6 @@
 /* Enough for what the thread does, and too small for a huge page, which the default size would invite. */
 #define DISK_STACK_BYTES (256 << 10)
 
-struct attached_virtio {
-	struct virtio_mmio mmio;
-	struct irq irq;
-};
-
 struct attached_disk {
 	struct machine_devices *all;
 	struct block *block;
@@ -57,7 +52,8 @@ struct machine_devices {
 	struct power power;
 	struct pvpanic pvpanic;
 	struct pl031 rtc;
-	struct irq serial_irq;
+	struct irq line[DEV_DESC_MAX];
+	unsigned line_count;
 	struct serial *serial;
 	struct virtio_console *console;
 	struct virtio_rng *rng;
@@ -67,18 +63,30 @@ struct machine_devices {
 	size_t pages_bytes;
 	bool pages_shared;
 	unsigned virtio_count;
-	struct attached_virtio virtio[DEV_DESC_MAX];
+	struct virtio_mmio virtio[DEV_DESC_MAX];
 };
 
 /* --- joining ---------------------------------------------------------------------------------------------------------------------- */
 
-static int make_line(struct machine_devices *d, struct irq *irq, const struct dev_desc *desc)
+/*
+ * Devices that share a line share its eventfd. With one each, KVM would raise and lower the line for both at the same time, and the second
+ * rise, with the line still up from the first, is no edge: that device's interrupt would be lost. Pulses of one eventfd take turns.
+ */
+static int get_line(struct machine_devices *d, const struct dev_desc *desc, struct irq **irq)
 {
-	irq->gsi = desc->gsi;
-	irq->fd = -1;
-	int err = arch_irq_init(d->site.vm, irq);
+	for (unsigned i = 0; i < d->line_count; i++) {
+		if (d->line[i].gsi == desc->gsi) {
+			*irq = &d->line[i];
+			return 0;
+		}
+	}
+	struct irq *line = &d->line[d->line_count++];
+	line->gsi = desc->gsi;
+	line->fd = -1;
+	int err = arch_irq_init(d->site.vm, line);
 	if (err)
 		log_error("%s: KVM gives no interrupt line %u: %s", desc->name, desc->gsi, strerror(-err));
+	*irq = line;
 	return err;
 }
 
@@ -132,19 +140,19 @@ static int share_page(struct machine_devices *d, const struct dev_desc *desc, st
 static int attach_virtio(struct machine_devices *d, const char *name, struct virtio_dev *dev)
 {
 	const struct dev_desc *desc = plan_find(d->site.plan, name);
-	struct attached_virtio *v = &d->virtio[d->virtio_count];
-	struct bus_range range = { .dev = &v->mmio, .read = virtio_mmio_read, .write = virtio_mmio_write, .lock = &dev->lock };
-	int err;
+	struct virtio_mmio *mmio = &d->virtio[d->virtio_count];
+	struct bus_range range = { .dev = mmio, .read = virtio_mmio_read, .write = virtio_mmio_write, .lock = &dev->lock };
+	struct irq *irq;
 
 	d->virtio_count++;
-	err = make_line(d, &v->irq, desc);
+	int err = get_line(d, desc, &irq);
 	if (!err)
-		err = virtio_mmio_init(&v->mmio, dev, &v->irq, d->pages + (desc->base - arch_map.virtio_base));
+		err = virtio_mmio_init(mmio, dev, irq, d->pages + (desc->base - arch_map.virtio_base));
 	if (!err)
-		err = share_page(d, desc, &v->mmio);
+		err = share_page(d, desc, mmio);
 	for (unsigned q = 0; q < dev->queue_count && !err; q++) {
 		struct kvm_notify notify = {
-			.addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY, .len = 4, .value = q, .fd = v->mmio.notify_fd[q],
+			.addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY, .len = 4, .value = q, .fd = mmio->notify_fd[q],
 		};
 		err = kvm_ioeventfd(&d->site.vm->kvm, &notify);
 	}
@@ -189,37 +197,35 @@ static int add_simple(struct machine_devices *d, const char *name, const struct 
 static int add_platform(struct machine_devices *d)
 {
 	struct vm *vm = d->site.vm;
+	const struct bus_range power = { .dev = &d->power, .read = power_read, .write = power_write };
+	const struct bus_range rtc = { .dev = &d->rtc, .read = pl031_read, .write = pl031_write, .lock = &d->rtc.lock };
+	const struct bus_range pvpanic = { .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write };
 
 	pl031_init(&d->rtc);
 	d->power = (struct power){ .off = on_power_off, .reset = on_power_reset, .arg = vm };
-	int err = add_simple(d, "power", &(struct bus_range){ .dev = &d->power, .read = power_read, .write = power_write });
-	if (err)
-		return err;
-	err = add_simple(d, "rtc", &(struct bus_range){ .dev = &d->rtc, .read = pl031_read, .write = pl031_write, .lock = &d->rtc.lock });
-	if (err)
-		return err;
 	d->pvpanic = (struct pvpanic){ .panicked = on_panic, .arg = vm };
-	return add_simple(d, "pvpanic", &(struct bus_range){ .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write });
+	int err = add_simple(d, "power", &power);
+	if (!err)
+		err = add_simple(d, "rtc", &rtc);
+	return err ? err : add_simple(d, "pvpanic", &pvpanic);
 }
 
 static int add_serial(struct machine_devices *d)
 {
 	const struct dev_desc *desc = plan_find(d->site.plan, "serial");
-	int err = make_line(d, &d->serial_irq, desc);
+	struct irq *irq;
+	int err = get_line(d, desc, &irq);
 
 	if (err)
 		return err;
-	d->serial = serial_new(&d->site.io->serial, &d->serial_irq, d->site.loop);
+	d->serial = serial_new(&d->site.io->serial, irq, d->site.loop);
 	if (!d->serial)
 		return -ENOMEM;
 	return put_on_bus(d, desc, &(struct bus_range){
 		.dev = d->serial, .read = serial_read, .write = serial_write, .lock = serial_lock(d->serial) });
 }
 
-/*
- * --- virtio
- * -----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- virtio ------------------------------------------------------------------------------------------------------------------------- */
 
 static int add_console(struct machine_devices *d)
 {
@@ -282,6 +288,17 @@ static int add_disk(struct machine_devices *d, unsigned index)
 	return err ? err : start_disk_thread(disk, name);
 }
 
+/*
+ * What no other command line would get from this host is no fault of the command line (run.c tells by the number): a tap without the
+ * privilege or the driver for it, a library that is not there. A port or an interface that is taken is.
+ */
+static int refused_by_host(const struct config_net *config, int err)
+{
+	bool tap = config->netdev.kind == NETDEV_TAP;
+
+	return err == -ENOENT || (tap && (err == -EPERM || err == -EACCES)) ? -ENODEV : err;
+}
+
 static int add_net(struct machine_devices *d, unsigned index)
 {
 	const struct config_net *config = &d->site.config->net[index];
@@ -290,7 +307,7 @@ static int add_net(struct machine_devices *d, unsigned index)
 	int err = netdev_open(&net->netdev, &config->netdev, d->site.loop);
 
 	if (err)
-		return err;
+		return refused_by_host(config, err);
 	snprintf(name, sizeof(name), "net%u", index);
 	struct virtio_net_config card = { .name = plan_find(d->site.plan, name)->name };
 	memcpy(card.mac, config->mac, sizeof(card.mac));
@@ -313,7 +330,6 @@ int machine_devices_new(struct machine_devices **out, const struct machine_devic
 	if (!d)
 		return -ENOMEM;
 	d->site = *site;
-	d->serial_irq.fd = -1;
 	err = add_platform(d);
 	if (!err)
 		err = make_register_pages(d);
@@ -346,10 +362,8 @@ void machine_devices_free(struct machine_devices *d)
 	}
 	for (unsigned i = 0; i < CONFIG_NETS_MAX; i++)
 		netdev_close(d->net[i].netdev);
-	for (unsigned i = 0; i < d->virtio_count; i++) {
-		virtio_mmio_release(&d->virtio[i].mmio);
-		close_fd(&d->virtio[i].irq.fd);
-	}
+	for (unsigned i = 0; i < d->virtio_count; i++)
+		virtio_mmio_release(&d->virtio[i]);
 	for (unsigned i = 0; i < CONFIG_DISKS_MAX; i++) {
 		virtio_blk_free(d->disk[i].blk);
 		block_close(d->disk[i].block);
@@ -360,7 +374,8 @@ void machine_devices_free(struct machine_devices *d)
 	virtio_rng_free(d->rng);
 	virtio_console_free(d->console);
 	serial_free(d->serial);
-	close_fd(&d->serial_irq.fd);
+	for (unsigned i = 0; i < d->line_count; i++)
+		close_fd(&d->line[i].fd);
 	pl031_release(&d->rtc);
 	if (d->pages)
 		munmap(d->pages, d->pages_bytes);
@@ -370,7 +385,7 @@ void machine_devices_free(struct machine_devices *d)
 void machine_devices_reset(struct machine_devices *d)
 {
 	for (unsigned i = 0; i < d->virtio_count; i++)
-		virtio_mmio_reset(&d->virtio[i].mmio);
+		virtio_mmio_reset(&d->virtio[i]);
 	serial_reset(d->serial);
 	pl031_reset(&d->rtc);
 }

@@ -80,7 +80,7 @@ const struct dev_desc *plan_find(const struct plan *plan, const char *name)
  * virtio console does (that a PC has no PCI is an error to Linux); guest/init then sets the level that "quiet" means, or, for
  * --console-log, has everything printed there.
  */
-static const char *console_arguments(const struct prepared *prepared, const struct guest_io *io, char *buf, size_t room)
+static void console_arguments(const struct prepared *prepared, const struct guest_io *io, char *buf, size_t room)
 {
 	if (io->serial_console && !io->command)
 		snprintf(buf, room, "console=%s", arch_map.serial_console);
@@ -88,7 +88,6 @@ static const char *console_arguments(const struct prepared *prepared, const stru
 		snprintf(buf, room, "quiet loglevel=3 console=hvc0 %s", arch_map.earlycon);
 	else
 		snprintf(buf, room, "console=hvc0 %s", arch_map.earlycon);
-	return buf;
 }
 
 int plan_cmdline(struct plan *plan, const struct config *config, const struct prepared *prepared, const struct guest_io *io)
@@ -98,8 +97,9 @@ int plan_cmdline(struct plan *plan, const struct config *config, const struct pr
 
 	if (prepared->root[0])
 		snprintf(root, sizeof(root), " root=%s %s", prepared->root, read_only ? "ro" : "rw");
-	int n = asprintf(&plan->cmdline, "%s panic=-1 %s%s%s%s", console_arguments(prepared, io, console, sizeof(console)), arch_map.cmdline,
-			 root, config->append ? " " : "", config->append ? config->append : "");
+	console_arguments(prepared, io, console, sizeof(console));
+	int n = asprintf(&plan->cmdline, "%s panic=-1 %s%s%s%s", console, arch_map.cmdline, root, config->append ? " " : "",
+			 config->append ? config->append : "");
 	if (n >= 0)
 		return 0;
 	plan->cmdline = NULL;
@@ -136,7 +136,8 @@ static void print_kernel(const struct config *config, const struct prepared *pre
 	for (unsigned i = 0; i < image->segment_count; i++)
 		printf("           segment 0x%09llx, %llu KiB of file, %llu KiB of memory\n", (unsigned long long)image->segment[i].gpa,
 		       (unsigned long long)image->segment[i].file_bytes >> 10, (unsigned long long)image->segment[i].mem_bytes >> 10);
-	printf("initramfs  %s, %llu KiB\n", config->initrd_path ? config->initrd_path : "tinyvmm's own", (unsigned long long)prepared->initrd_bytes >> 10);
+	printf("initramfs  %s, %llu KiB\n", config->initrd_path ? config->initrd_path : "tinyvmm's own",
+	       (unsigned long long)prepared->initrd_bytes >> 10);
 	if (prepared->root[0])
 		printf("root       %s%s%s\n", prepared->root, prepared->fstype[0] ? ", " : "", prepared->fstype);
 }

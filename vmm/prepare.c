@@ -22,7 +22,7 @@
 struct prepare_job {
 	const struct config *config;
 	const struct guest_io *io;
-	const struct kernel_image *image;
+	char release[IMAGE_RELEASE_MAX];
 	int out_fd; /* where the initramfs goes; -1: none is made */
 	char root[PREPARED_NAME_MAX], fstype[PREPARED_NAME_MAX];
 	uint64_t initrd_bytes;
@@ -104,7 +104,7 @@ static int build_initramfs(struct prepare_job *job)
 	const struct config *config = job->config;
 	struct initramfs_plan plan = {
 		.kernel_path = config->kernel_path,
-		.kernel_release = job->image->release,
+		.kernel_release = job->release,
 		.modules_dir = config->modules_dir,
 		.root_device = job->root[0] ? job->root : NULL,
 		.root_fstype = job->fstype[0] ? job->fstype : NULL,
@@ -134,20 +134,26 @@ static int worker(void *arg)
 	return err;
 }
 
-static int start_worker(struct prepared *p, const struct config *config, const struct guest_io *io)
+static int make_job(struct prepared *p, const struct guest_io *io)
 {
 	p->job = shared_alloc(sizeof(*p->job));
 	if (!p->job)
 		return -ENOMEM;
-	*p->job = (struct prepare_job){ .config = config, .io = io, .image = &p->image, .out_fd = -1 };
-	if (p->own_initramfs) {
-		p->job->out_fd = p->initrd_fd = memfd_create("initramfs", MFD_CLOEXEC);
-		if (p->initrd_fd < 0) {
-			int err = -errno;
-			log_error("no memory file for the initramfs: %s", strerror(-err));
-			return err;
-		}
+	*p->job = (struct prepare_job){ .config = p->config, .io = io, .out_fd = -1 };
+	if (!p->own_initramfs)
+		return 0;
+	p->job->out_fd = p->initrd_fd = memfd_create("initramfs", MFD_CLOEXEC);
+	if (p->initrd_fd < 0) {
+		int err = -errno;
+		log_error("no memory file for the initramfs: %s", strerror(-err));
+		return err;
 	}
+	return 0;
+}
+
+static int start_worker(struct prepared *p, const char *release)
+{
+	snprintf(p->job->release, sizeof(p->job->release), "%s", release);
 	return worker_start(&p->worker, "initramfs", worker, p->job);
 }
 
@@ -164,10 +170,7 @@ int prepare_finish(struct prepared *p)
 	return 0;
 }
 
-/*
- * --- the user's
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the user's -------------------------------------------------------------------------------------------------------------------- */
 
 static int open_initrd(struct prepared *p, const char *path)
 {
@@ -187,24 +190,53 @@ static int open_initrd(struct prepared *p, const char *path)
 	return 0;
 }
 
-int prepare(struct prepared *p, const struct config *config, const struct guest_io *io)
+int prepare_begin(struct prepared *p, const struct config *config, const struct guest_io *io)
 {
-	const struct kernel_options options = {
-		.path = config->kernel_path,
-		.machine = arch_map.elf_machine,
-		.unpack_in_guest = config->unpack_in_guest,
-		.no_cache = config->no_cache,
-	};
+	char release[IMAGE_RELEASE_MAX];
 
 	memset(p, 0, sizeof(*p));
 	p->image.fd = p->initrd_fd = -1;
-	int err = kernel_open(&p->image, &options);
+	p->config = config;
+	p->own_initramfs = !config->initrd_path;
+	int err = config->initrd_path ? open_initrd(p, config->initrd_path) : 0;
+	if (!err)
+		err = make_job(p, io);
+	if (!err && kernel_peek(config->kernel_path, release))
+		err = start_worker(p, release);
+	return err;
+}
+
+static int open_kernel(struct prepared *p, struct kernel_seal *seal)
+{
+	const struct kernel_options options = {
+		.path = p->config->kernel_path,
+		.machine = arch_map.elf_machine,
+		.unpack_in_guest = p->config->unpack_in_guest,
+		.no_cache = p->config->no_cache,
+		.seal = seal,
+	};
+
+	return kernel_open(&p->image, &options);
+}
+
+int prepare_kernel_again(struct prepared *p)
+{
+	kernel_close(&p->image);
+	p->seal.closed = false;
+	return open_kernel(p, NULL);
+}
+
+int prepare_kernel(struct prepared *p)
+{
+	int err = open_kernel(p, &p->seal);
+
 	if (err)
 		return err;
-	p->own_initramfs = !config->initrd_path;
-	if (config->initrd_path)
-		err = open_initrd(p, config->initrd_path);
-	return err ? err : start_worker(p, config, io);
+	if (p->worker.pid > 0 && !strcmp(p->job->release, p->image.release))
+		return 0;
+	/* Not known before; or the file became another one since. */
+	worker_cancel(&p->worker);
+	return start_worker(p, p->image.release);
 }
 
 void prepare_release(struct prepared *p)
@@ -215,5 +247,6 @@ void prepare_release(struct prepared *p)
 	shared_free(p->job, sizeof(*p->job));
 	p->job = NULL;
 	kernel_close(&p->image);
+	explicit_bzero(&p->seal, sizeof(p->seal));
 	close_fd(&p->initrd_fd);
 }

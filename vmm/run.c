@@ -36,19 +36,24 @@ static int status_of(int err)
 static int run_machine(const struct config *config, struct prepared *prepared, struct plan *plan, struct guest_io *io)
 {
 	struct machine *machine;
-	int err = machine_new(&machine, config, prepared, plan, io);
+	int status;
+	int err = machine_new(&machine, config, plan, io);
 
-	if (err)
-		return status_of(err);
-	int status = machine_run(machine);
+	if (!err)
+		err = prepare_kernel(prepared);
+	if (!err)
+		err = machine_build(machine, prepared);
+	status = err ? status_of(err) : machine_run(machine);
 	machine_free(machine);
 	return status;
 }
 
 static int dry_run(const struct config *config, struct prepared *prepared, struct plan *plan, const struct guest_io *io)
 {
-	int err = prepare_finish(prepared);
+	int err = prepare_kernel(prepared);
 
+	if (!err)
+		err = prepare_finish(prepared);
 	if (!err)
 		err = plan_cmdline(plan, config, prepared, io);
 	if (err)
@@ -70,7 +75,7 @@ static int run_config(const struct config *config)
 		return status_of(err);
 	}
 	plan_devices(&plan, config);
-	err = prepare(&prepared, config, &io);
+	err = prepare_begin(&prepared, config, &io);
 	if (err)
 		status = status_of(err);
 	else if (config->dry_run)

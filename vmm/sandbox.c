@@ -198,10 +198,7 @@ static int compile_lists(void *arg)
 	return err;
 }
 
-/*
- * --- in the machine's process
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- in the machine's process ------------------------------------------------------------------------------------------------------- */
 
 int sandbox_init(struct sandbox *sandbox, const struct config *config)
 {
@@ -259,8 +256,8 @@ static void on_refused_call(int signal, siginfo_t *info, void *context)
 	(void)context;
 	terminal_restore();
 	log_set_raw(false);
-	log_error("the sandbox stopped a thread at system call %d, which it never makes: this is a fault of tinyvmm's or an attack by the guest "
-		  "(--sandbox log lets it go on, and the kernel's log names the call)",
+	log_error("the sandbox stopped a thread at system call %d, which it never makes: this is a fault of tinyvmm's or an attack by "
+		  "the guest (--sandbox log lets it go on, and the kernel's log names the call)",
 		  info->si_syscall);
 	_exit(EXIT_GUEST_FAULT);
 }

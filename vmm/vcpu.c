@@ -123,6 +123,13 @@ static void handle_exit(struct vcpu *vcpu)
 	}
 }
 
+/* Always before a look at `stop`: a kick that comes between the two sets it again, and one that came before is seen there. */
+static void forget_kick(struct vcpu *vcpu)
+{
+	vcpu->run->immediate_exit = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 static void run_guest(struct vcpu *vcpu, const atomic_bool *stop)
 {
 	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
@@ -131,14 +138,26 @@ static void run_guest(struct vcpu *vcpu, const atomic_bool *stop)
 		if (!err) {
 			handle_exit(vcpu);
 		} else if (err == EINTR || err == EAGAIN) {
-			vcpu->run->immediate_exit = 0;
-			/* Before the look at `stop`: a kick that comes between the two sets it again. */
-			atomic_signal_fence(memory_order_seq_cst);
+			forget_kick(vcpu);
 		} else {
 			log_error("vCPU %u: KVM can't run it: %s", vcpu->index, strerror(err));
 			vcpu->vm->stop(vcpu->vm, VM_FAULT);
 		}
 	}
+}
+
+/* More than an access can be split into. */
+#define PARTS_MAX 16
+
+/*
+ * KVM finishes the last exit's access at the next entry, which is made to end there. An access that KVM had to split (one that crosses a
+ * page) leaves in parts: each is served, or the instruction would end at a later entry, in registers that a restart has set meanwhile.
+ */
+static void finish_exit(struct vcpu *vcpu)
+{
+	vcpu->run->immediate_exit = 1;
+	for (unsigned i = 0; i < PARTS_MAX && !ioctl(vcpu->fd, KVM_RUN, 0); i++)
+		handle_exit(vcpu);
 }
 
 static enum order wait_for_order(struct vcpus *all)
@@ -171,11 +190,9 @@ static void *thread_main(void *arg)
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 	while (wait_for_order(all) == ORDER_RUN) {
-		t->vcpu.run->immediate_exit = 0;
+		forget_kick(&t->vcpu);
 		run_guest(&t->vcpu, &all->stop);
-		/* What KVM still has to finish of the last exit is finished by one more entry that ends at once. */
-		t->vcpu.run->immediate_exit = 1;
-		ioctl(t->vcpu.fd, KVM_RUN, 0);
+		finish_exit(&t->vcpu);
 		pthread_mutex_lock(&all->lock);
 		if (all->order == ORDER_RUN && atomic_load(&all->stop))
 			all->order = ORDER_HOLD;

@@ -152,24 +152,84 @@ struct vcpu_state {
 	struct kvm_msr_entry msr[MSRS_MAX];
 };
 
-static void save_msrs(const struct vcpu *vcpu, struct vcpu_state *s)
+/* As many as KVM takes of them at once: a call each would be the longest part of saving a vCPU. */
+struct msr_batch {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry[MSRS_MAX];
+};
+
+/*
+ * KVM stops at the first MSR that it can't read or write and says how many came before it; the rest is tried without that one. `done` gets
+ * each that worked, `refused` each that did not.
+ */
+static void for_msrs(const struct vcpu *vcpu, unsigned long request, struct msr_batch *batch, const struct kvm_msr_entry *msr, uint32_t count,
+		     void (*done)(void *arg, const struct kvm_msr_entry *msr, bool worked), void *arg)
+{
+	for (uint32_t first = 0; first < count;) {
+		batch->head = (struct kvm_msrs){ .nmsrs = count - first };
+		memcpy(batch->entry, msr + first, (count - first) * sizeof(*msr));
+		int n = ioctl(vcpu->fd, request, batch);
+		uint32_t worked = n < 0 ? 0 : (uint32_t)n < count - first ? (uint32_t)n : count - first;
+		for (uint32_t i = 0; i < worked; i++)
+			done(arg, &batch->entry[i], true);
+		if (first + worked < count)
+			done(arg, &msr[first + worked], false);
+		first += worked + 1;
+	}
+}
+
+static void msr_read(void *arg, const struct kvm_msr_entry *msr, bool worked)
+{
+	struct vcpu_state *s = arg;
+
+	if (worked)
+		s->msr[s->msr_count++] = *msr;
+}
+
+static void msr_written(void *arg, const struct kvm_msr_entry *msr, bool worked)
+{
+	const struct vcpu *vcpu = arg;
+
+	if (!worked)
+		log_debug("vCPU %u: MSR 0x%x is not written back", vcpu->index, msr->index);
+}
+
+static int save_msrs(const struct vcpu *vcpu, struct vcpu_state *s)
 {
 	struct {
 		struct kvm_msr_list head;
 		uint32_t index[MSRS_MAX];
 	} list = { .head.nmsrs = MSRS_MAX };
+	struct {
+		struct msr_batch batch;
+		struct kvm_msr_entry wanted[MSRS_MAX];
+	} *work;
+	uint32_t count = 0;
 
 	if (ioctl(vcpu->vm->kvm.fd, KVM_GET_MSR_INDEX_LIST, &list))
-		return;
+		return 0;
+	work = calloc(1, sizeof(*work));
+	if (!work)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < list.head.nmsrs; i++) {
-		struct {
-			struct kvm_msrs head;
-			struct kvm_msr_entry entry;
-		} one = { .head.nmsrs = 1, .entry.index = list.index[i] };
 		/* Time goes on over a reset. */
-		if (list.index[i] != MSR_IA32_TSC && ioctl(vcpu->fd, KVM_GET_MSRS, &one) == 1)
-			s->msr[s->msr_count++] = one.entry;
+		if (list.index[i] != MSR_IA32_TSC)
+			work->wanted[count++].index = list.index[i];
 	}
+	for_msrs(vcpu, KVM_GET_MSRS, &work->batch, work->wanted, count, msr_read, s);
+	free(work);
+	return 0;
+}
+
+static int restore_msrs(struct vcpu *vcpu, const struct vcpu_state *s)
+{
+	struct msr_batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return -ENOMEM;
+	for_msrs(vcpu, KVM_SET_MSRS, batch, s->msr, s->msr_count, msr_written, vcpu);
+	free(batch);
+	return 0;
 }
 
 static struct kvm_xsave *xsave_alloc(const struct vcpu *vcpu)
@@ -195,8 +255,7 @@ int arch_vcpu_save(struct vcpu *vcpu)
 	    ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &s->events) || ioctl(vcpu->fd, KVM_GET_DEBUGREGS, &s->debugregs) ||
 	    ioctl(vcpu->fd, KVM_GET_XCRS, &s->xcrs) || ioctl(vcpu->fd, big ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, s->xsave))
 		return fail(vcpu, "to tell its state");
-	save_msrs(vcpu, s);
-	return 0;
+	return save_msrs(vcpu, s);
 }
 
 int arch_vcpu_restore(struct vcpu *vcpu)
@@ -209,11 +268,7 @@ int arch_vcpu_restore(struct vcpu *vcpu)
 	    ioctl(vcpu->fd, KVM_SET_XCRS, &s->xcrs) || ioctl(vcpu->fd, KVM_SET_XSAVE, s->xsave) ||
 	    ioctl(vcpu->fd, KVM_SET_DEBUGREGS, &s->debugregs) || ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &s->events))
 		return fail(vcpu, "to be reset");
-	for (uint32_t i = 0; i < s->msr_count; i++) {
-		if (!set_msr(vcpu, s->msr[i].index, s->msr[i].data))
-			log_debug("vCPU %u: MSR 0x%x is not written back", vcpu->index, s->msr[i].index);
-	}
-	return 0;
+	return restore_msrs(vcpu, s);
 }
 
 void arch_vcpu_release(struct vcpu *vcpu)

@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/block/file.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 _Static_assert(sizeof(struct cow_header) <= COW_BLOCK_BYTES, "the header has a block of its own");
 
@@ -215,9 +215,10 @@ static int load_kept(struct cow *cow, uint64_t file_bytes, const char *path)
 	err = check_header(cow, &header, path);
 	if (err)
 		return err;
-	if (file_bytes != cow->data_offset + cow->size_bytes) {
+	unsigned long long wanted_bytes = cow->data_offset + cow->size_bytes;
+	if (file_bytes != wanted_bytes) {
 		log_error("overlay '%s': %llu bytes long where %llu belong; it was cut short or added to", path,
-			  (unsigned long long)file_bytes, (unsigned long long)(cow->data_offset + cow->size_bytes));
+			  (unsigned long long)file_bytes, wanted_bytes);
 		return -EINVAL;
 	}
 	err = load_bitmap(cow);
@@ -274,7 +275,7 @@ static int claim_file(struct cow *cow, const char *path, struct stat *st)
 
 static int open_kept(struct cow *cow, const char *base_path, const char *path)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	bool made;
 	int err = open_file(cow, path, &made);
 
@@ -304,10 +305,9 @@ static int plan(struct cow *cow)
 	cow->data_offset = cow->kept ? COW_BITMAP_OFFSET + cow->bitmap_bytes : 0;
 	if (cow->size_bytes > INT64_MAX - cow->data_offset)
 		return -EFBIG;
-	void *bitmap = mmap(NULL, cow->bitmap_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (bitmap == MAP_FAILED)
+	cow->bitmap = sparse_alloc(cow->bitmap_bytes);
+	if (!cow->bitmap)
 		return -ENOMEM;
-	cow->bitmap = bitmap;
 	if (cow->kept)
 		cow->dirty = calloc(cow->bitmap_bytes / COW_BLOCK_BYTES, 1);
 	return cow->kept && !cow->dirty ? -ENOMEM : 0;
@@ -315,8 +315,7 @@ static int plan(struct cow *cow)
 
 static void cow_free(struct cow *cow)
 {
-	if (cow->bitmap)
-		munmap(cow->bitmap, cow->bitmap_bytes);
+	sparse_free(cow->bitmap, cow->bitmap_bytes);
 	free(cow->dirty);
 	close_fd(&cow->fd);
 	close_fd(&cow->lock_fd);

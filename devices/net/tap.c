@@ -48,7 +48,8 @@ static void tap_set_events(struct netdev_tap *tap)
 {
 	uint32_t events = (tap->held_bytes ? 0 : EPOLLIN) | (tap->refused ? EPOLLOUT : 0);
 
-	loop_modify(tap->nd.loop, &tap->watch, events);
+	if (tap->watch.active)
+		loop_modify(tap->nd.loop, &tap->watch, events);
 }
 
 /* --- frames ------------------------------------------------------------------------------------------------------------------------- */
@@ -93,16 +94,26 @@ static void tap_receive(struct netdev_tap *tap)
 		tap->nd.client.received(tap->nd.client.arg);
 }
 
+/* What is sent from now on is dropped, as on a cable that was pulled out. */
+static void tap_gone(struct netdev_tap *tap)
+{
+	log_warn("tap %s: the interface was deleted: this card of the guest's is cut off", tap->ifname);
+	loop_remove(tap->nd.loop, &tap->watch);
+}
+
 static void tap_ready(void *arg, uint32_t events)
 {
 	struct netdev_tap *tap = arg;
 
-	if (events & EPOLLOUT && tap->refused) {
+	/* The kernel reports this for an interface that was deleted, and for ever (drivers/net/tun.c, tun_chr_poll). */
+	if (events & EPOLLERR)
+		tap_gone(tap);
+	if (events & (EPOLLOUT | EPOLLERR) && tap->refused) {
 		tap->refused = false;
 		tap_set_events(tap);
 		tap->nd.client.can_send(tap->nd.client.arg);
 	}
-	if (events & (EPOLLIN | EPOLLERR) && !tap->held_bytes)
+	if (events & EPOLLIN && !tap->held_bytes)
 		tap_receive(tap);
 }
 

@@ -21,6 +21,7 @@
 #include "devices/block/block.h"
 #include "devices/block/file.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 #define DEVICE_ID 2
 #define SECTOR_BYTES 512u
@@ -145,6 +146,13 @@ static void put_request(struct blk_request *request)
 	blk->free = request;
 }
 
+/* It goes into what is under way until the request is put back. */
+static void count_bytes(struct blk_request *request, uint64_t bytes)
+{
+	request->counted_bytes += bytes;
+	request->blk->under_way_bytes += bytes;
+}
+
 /* --- the end of a request ------------------------------------------------------------------------------------------ */
 
 /* 2.7.8.2: all bytes before the reported length were written. The status counts only when it follows what was written. */
@@ -204,6 +212,9 @@ static void done(struct block_request *io, int result)
 			log_warn("%s: %s the disk failed: %s; the guest gets an I/O error", blk->dev.name, op_name(io->op),
 				 strerror(-result));
 		finish(request, result == -EOPNOTSUPP ? S_UNSUPP : S_IOERR);
+	} else if (!blk->dev.started) {
+		/* Nobody waits for the rest, but a reset for its end. */
+		finish(request, S_IOERR);
 	} else if (request->range < request->ranges) {
 		start_range(request);
 	} else if (request->flush_after) {
@@ -256,8 +267,7 @@ static int begin_transfer(struct virtio_blk *blk, struct blk_request *request, c
 	request->io.len_bytes = bytes;
 	request->written_bytes = header->type == T_IN ? (uint32_t)bytes : 0;
 	request->flush_after = header->type == T_OUT && !virtio_has(&blk->dev, F_FLUSH);
-	request->counted_bytes = bytes;
-	blk->under_way_bytes += bytes;
+	count_bytes(request, bytes);
 	block_submit(blk->block, &request->io);
 	return STARTED;
 }
@@ -291,6 +301,9 @@ static int begin_ranges(struct virtio_blk *blk, struct blk_request *request, boo
 		status = check_range(blk, &request->ranges_of[i], discard);
 	if (status != S_OK)
 		return status;
+	/* Zeroes are written where the host can't make holes. */
+	for (unsigned i = 0; i < request->ranges && !discard; i++)
+		count_bytes(request, (uint64_t)request->ranges_of[i].sectors * SECTOR_BYTES);
 	request->io.op = discard ? BLOCK_DISCARD : BLOCK_WRITE_ZEROES;
 	request->flush_after = !discard && !virtio_has(&blk->dev, F_FLUSH);
 	start_range(request);
@@ -488,13 +501,18 @@ static void fill_config(struct virtio_blk *blk)
 	blk->dev.config_bytes = sizeof(config);
 }
 
+static size_t requests_bytes(unsigned queues)
+{
+	return (size_t)queues * QUEUE_SIZE * sizeof(struct blk_request);
+}
+
 struct virtio_blk *virtio_blk_new(const struct virtio_blk_config *config, struct block *block, struct loop *loop, const struct mem *mem)
 {
 	struct virtio_blk *blk = calloc(1, sizeof(*blk));
 
 	if (!blk)
 		return NULL;
-	blk->request = calloc((size_t)config->queues * QUEUE_SIZE, sizeof(*blk->request));
+	blk->request = sparse_alloc(requests_bytes(config->queues));
 	if (!blk->request)
 		goto free_blk;
 	blk->block = block;
@@ -524,7 +542,7 @@ struct virtio_blk *virtio_blk_new(const struct virtio_blk_config *config, struct
 	return blk;
 
 free_requests:
-	free(blk->request);
+	sparse_free(blk->request, requests_bytes(config->queues));
 free_blk:
 	free(blk);
 	return NULL;
@@ -541,6 +559,6 @@ void virtio_blk_free(struct virtio_blk *blk)
 		return;
 	loop_remove(blk->dev.loop, &blk->watch);
 	loop_work_cancel(blk->dev.loop, &blk->more);
-	free(blk->request);
+	sparse_free(blk->request, requests_bytes(blk->dev.queue_count));
 	free(blk);
 }

@@ -59,7 +59,7 @@ static bool guest_open(const struct console_port *port)
 
 static bool input_wanted(const struct console_port *port)
 {
-	return port->con->dev.started && guest_open(port) && !port->held && !port->in_ended && port->in.fd >= 0;
+	return port->con->dev.started && guest_open(port) && !port->in_ended && port->in.fd >= 0;
 }
 
 /*
@@ -248,7 +248,7 @@ static int open_port(struct virtio_console *con, unsigned id, const struct virti
 {
 	struct console_port *port = &con->port[id];
 
-	*port = (struct console_port){ .con = con, .id = id, .config = *config, .held = config->in_held };
+	*port = (struct console_port){ .con = con, .id = id, .config = *config };
 	const struct stream_config in = {
 		.fd = config->in_fd,
 		.events = EPOLLIN,
@@ -358,16 +358,6 @@ void virtio_console_resize(struct virtio_console *con, unsigned id, uint16_t col
 		console_owe(port, CONSOLE_RESIZE);
 		console_send_owed(con);
 	}
-	pthread_mutex_unlock(&con->dev.lock);
-}
-
-void virtio_console_release_input(struct virtio_console *con, unsigned id)
-{
-	if (id >= con->port_count)
-		return;
-	pthread_mutex_lock(&con->dev.lock);
-	con->port[id].held = false;
-	console_serve_input(&con->port[id]);
 	pthread_mutex_unlock(&con->dev.lock);
 }
 

@@ -35,7 +35,6 @@ struct virtio_console_port {
 	 * Descriptors stay the caller's, and are duplicated until virtio_console_free(); their flags are left alone (devices/stream.h).
 	 */
 	int in_fd;
-	bool in_held; /* do not read before virtio_console_release_input() */
 	/*
 	 * Guest to host: a descriptor, a callback that always takes everything, or neither: thrown away. With both, the callback sees what
 	 * was written.
@@ -57,8 +56,6 @@ struct virtio_dev *virtio_console_dev(struct virtio_console *con);
 void virtio_console_free(struct virtio_console *con);
 
 void virtio_console_resize(struct virtio_console *con, unsigned port, uint16_t columns, uint16_t rows);
-/* Lets go of input that `in_held` kept back. */
-void virtio_console_release_input(struct virtio_console *con, unsigned port);
 /* Puts all of the bytes into one receive buffer of the port (a page, on Linux), or nothing: false when the guest has no such room now. */
 bool virtio_console_inject(struct virtio_console *con, unsigned port, const void *data, size_t len);
 /*

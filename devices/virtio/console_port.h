@@ -29,7 +29,6 @@ struct console_port {
 	unsigned id;
 	struct virtio_console_port config;
 	struct stream in, out;
-	bool held;
 	bool in_ended, out_lost;
 	uint16_t columns, rows;
 

@@ -102,7 +102,8 @@ static void misuse_registers(struct virtio *v)
 {
 	static const uint8_t widths[] = { 1, 2, 8 };
 	static const uint16_t registers[] = {
-		REG_STATUS, REG_QUEUE_SEL, REG_QUEUE_NUM, REG_QUEUE_READY, REG_QUEUE_NOTIFY, REG_INTERRUPT_ACK, REG_DRIVER_FEATURES, REG_QUEUE_DESC,
+		REG_STATUS,	  REG_QUEUE_SEL,     REG_QUEUE_NUM,	  REG_QUEUE_READY,
+		REG_QUEUE_NOTIFY, REG_INTERRUPT_ACK, REG_DRIVER_FEATURES, REG_QUEUE_DESC,
 	};
 
 	virtio_open(v, 0);

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2054,SC2154 # variables shared with nested.sh; QEMU's commas
 # SPDX-License-Identifier: Apache-2.0
-# A Raspberry Pi 3 B: four Cortex-A53, 1 GiB, no GIC that KVM could use, no virtio. Root and kernel directory are partitions of its SD card (about
-# 4 MB/s), output goes through the PL011, the kernel's console and the status through the mini UART, which as QEMU emulates it also sends the
-# divisors written to it. nested.sh says what a board gives.
+# A Raspberry Pi 3 B: four Cortex-A53, 1 GiB, no GIC that KVM could use, no virtio. Root and kernel directory are partitions of its SD
+# card (about 4 MB/s), output goes through the PL011, the kernel's console and the status through the mini UART, which as QEMU emulates it
+# also sends the divisors written to it. nested.sh says what a board gives.
 board_qemu=qemu-system-aarch64
 board_package=qemu-system-arm
 board_modules='bcm2835_wdt tun' # the watchdog is what switches the board off

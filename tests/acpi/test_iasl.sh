@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# test_iasl.sh BUILD: the ACPI tables, written out by their unit test, go through ACPICA's compiler: disassembled and, the DSDT, compiled again, without a remark.
+# test_iasl.sh BUILD: the ACPI tables, written out by their unit test, go through ACPICA's compiler: disassembled and, the DSDT, compiled
+# again, without a remark.
 set -u
 build=$1
 dir=$(mktemp -d)

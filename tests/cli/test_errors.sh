@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# test_errors.sh TINYVMM: what bad input gets: the documented status, and one line that names the thing, the reason and the way out. The guest is the bare-metal
-# one, so that any /dev/kvm will do. Nothing may be left behind: no process, no temporary file.
+# test_errors.sh TINYVMM: what bad input gets: the documented status, and one line that names the thing, the reason and the way out. The
+# guest is the bare-metal one, so that any /dev/kvm will do. Nothing may be left behind: no process, no temporary file.
 # shellcheck disable=SC2317 # functions are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -103,12 +103,20 @@ if [ "$(id -u)" = 0 ]; then
 		skip "bad input: no permission on /dev/kvm" "everybody may open it here"
 	fi
 	if unshare -m true 2>/dev/null; then
-		fails "no /dev/kvm" $host '/dev/kvm.*no such.*(module|firmware|nested)' unshare -m sh -c 'mount -t tmpfs none /dev && exec "$@"' sh \
-			timeout 60 "$tinyvmm" --kernel "$kernel" --initrd "$initrd" --net none
+		fails "no /dev/kvm" $host '/dev/kvm.*no such.*(module|firmware|nested)' \
+			unshare -m sh -c 'mount -t tmpfs none /dev && exec "$@"' sh timeout 60 "$tinyvmm" --kernel "$kernel" --initrd "$initrd" --net none
 	else
 		skip "bad input: no /dev/kvm" "no mount namespace to hide it in"
 	fi
 	chown 65534 "$disk" && chmod 600 "$disk"
+	if ! [ -w /dev/kvm ] || ! [ -c /dev/net/tun ] || ! unshare -m true 2>/dev/null; then
+		skip "bad input: a tap interface that the host refuses" "takes /dev/kvm, /dev/net/tun and a mount namespace"
+	else
+		fails "no permission to make a tap interface" $host 'tap .*no permission.*ip tuntap add' \
+			setpriv --bounding-set -net_admin timeout 60 "$tinyvmm" --kernel "$kernel" --initrd "$initrd" --memory 64M --net tap
+		fails "no tap driver" $host '/dev/net/tun.*modprobe tun' unshare -m sh -c 'mount -t tmpfs none /dev/net && exec "$@"' sh \
+			timeout 60 "$tinyvmm" --kernel "$kernel" --initrd "$initrd" --memory 64M --net tap
+	fi
 	fails "no permission on the disk" $usage "disk.img.*permission" setpriv --bounding-set -dac_override,-dac_read_search \
 		timeout 60 "$tinyvmm" --kernel "$kernel" --initrd "$initrd" --memory 64M --net none --disk "$disk"
 else
@@ -118,7 +126,8 @@ fi
 # --- network ------------------------------------------------------------------------------------------------------------------------------
 
 port=$((20000 + $$ % 10000))
-perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], ReuseAddr => 1) or exit 1;
+perl -MIO::Socket::INET -e '
+	$s = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], ReuseAddr => 1) or exit 1;
 	print "ready\n"; close STDOUT; sleep 60' $port >"$test_dir/listener" &
 listener=$!
 at_end+=("kill $listener")

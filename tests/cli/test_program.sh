@@ -17,7 +17,8 @@ matches "program: all of them, from the start" 'BIND_NOW' "$dynamic"
 matches "program: no code on the stack" 'GNU_STACK [ 0-9a-fx]*RW ' "$headers"
 matches "program: guarded stack" '__stack_chk_fail' "$symbols"
 matches "program: checked string functions" '__[a-z]*printf_chk' "$symbols"
-same "program: needs the C library alone" libc.so.6 "$(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic" | grep -v '^ld-linux' | paste -sd ' ')"
+needed=$(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic" | grep -v '^ld-linux' | paste -sd ' ')
+same "program: needs the C library alone" libc.so.6 "$needed"
 strip -o "$test_dir/stripped" "$tinyvmm"
 size=$(stat -c %s "$test_dir/stripped")
 check "program: at most 500 KiB, stripped ($((size / 1024)))" test "$size" -le 512000
@@ -33,7 +34,8 @@ for word in virtualization /dev/kvm seccomp io_uring libraries; do
 done
 if grep -q '^  FAULT' "$test_dir/check"; then
 	same "check: a fault is its status" 122 "$status"
-	same "check: and each has a way out" '' "$(awk '/^  FAULT/ { fault = $0; next } fault != "" && !/^ +->/ { print fault } { fault = "" }' "$test_dir/check")"
+	lacking=$(awk '/^  FAULT/ { fault = $0; next } fault != "" && !/^ +->/ { print fault } { fault = "" }' "$test_dir/check")
+	same "check: and each has a way out" '' "$lacking"
 else
 	same "check: no fault, no complaint" 0 "$status"
 fi

@@ -23,6 +23,21 @@ uint8_t disk_byte(uint64_t offset)
 	return (uint8_t)(offset * 31 + offset / 512 * 7 + 1);
 }
 
+bool disk_has_content(uint64_t offset, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] != disk_byte(offset + i))
+			return false;
+	}
+	return true;
+}
+
+const struct disk_way disk_ways[DISK_WAYS] = {
+	{ "here", false, false },
+	{ "ring", false, true },
+	{ "pool", true, true },
+};
+
 void fake_disk_init(struct fake_disk *disk, uint64_t size_bytes)
 {
 	uint8_t *data = malloc(size_bytes ? size_bytes : 1);

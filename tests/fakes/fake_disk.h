@@ -5,6 +5,7 @@
 #ifndef TESTS_FAKES_FAKE_DISK_H
 #define TESTS_FAKES_FAKE_DISK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,15 @@ void fake_disk_release(struct fake_disk *disk);
 void fake_disk_path(const struct fake_disk *disk, const char *name, char path[DISK_PATH_MAX]);
 
 uint8_t disk_byte(uint64_t offset);
+bool disk_has_content(uint64_t offset, const uint8_t *data, size_t len);
+
+/* Which way a disk's requests go: for groups of tests that run once for each. */
+struct disk_way {
+	const char *name;
+	bool no_uring, never_here;
+};
+#define DISK_WAYS 3
+extern const struct disk_way disk_ways[DISK_WAYS];
 
 /* One request, waited for. Returns its result. `done` and `arg` are set here. */
 int disk_run(struct block *block, struct block_request *request);

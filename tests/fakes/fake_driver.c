@@ -107,6 +107,27 @@ bool fake_driver_attach(struct fake_driver *drv, struct virtio_dev *dev, uint64_
 	return handshake(drv, features);
 }
 
+static void no_kick(struct virtio_dev *dev, unsigned queue)
+{
+	(void)dev;
+	(void)queue;
+}
+
+bool fake_driver_attach_idle(struct fake_driver *drv, struct virtio_dev *dev, uint16_t queue_size, uint64_t features)
+{
+	static const struct virtio_ops ops = { .kick = no_kick };
+
+	*dev = (struct virtio_dev){
+		.name = "idle",
+		.queue_count = 1,
+		.queue_size_max = { queue_size },
+		.ops = &ops,
+		.loop = drv->loop,
+		.mem = &drv->mem,
+	};
+	return fake_driver_attach(drv, dev, features);
+}
+
 bool fake_driver_restart(struct fake_driver *drv, uint64_t features)
 {
 	return handshake(drv, features);

@@ -98,6 +98,8 @@ void fake_driver_init(struct fake_driver *drv);
  * the device allows. False when FEATURES_OK or DRIVER_OK did not hold.
  */
 bool fake_driver_attach(struct fake_driver *drv, struct virtio_dev *dev, uint64_t features);
+/* That with a device of one queue which does nothing by itself, made in *dev: for tests of the queue. */
+bool fake_driver_attach_idle(struct fake_driver *drv, struct virtio_dev *dev, uint16_t queue_size, uint64_t features);
 /* The same once more after a reset, which it does first: fresh, empty rings. */
 bool fake_driver_restart(struct fake_driver *drv, uint64_t features);
 /* virtio_mmio_release(); afterwards the test frees the device. Harmless when not attached. */

@@ -137,9 +137,6 @@ static void host_step(struct run *r, unsigned what)
 		virtio_console_resize(r->con, take(r, 1) % (PORTS + 1), (uint16_t)take(r, 1), (uint16_t)take(r, 1));
 		break;
 	case 5:
-		virtio_console_release_input(r->con, take(r, 1) % (PORTS + 1));
-		break;
-	case 6:
 		virtio_console_inject(r->con, take(r, 1) % (PORTS + 1), buf, take(r, 1));
 		break;
 	default:
@@ -206,7 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	const struct virtio_console_port ports[PORTS] = {
 		{ .console = true, .in_fd = r.in[0], .out_fd = r.out[1], .filter = drop_every_fourth },
-		{ .name = "a", .in_fd = r.in[0], .out_fd = r.out[1], .in_held = true },
+		{ .name = "a", .in_fd = r.in[0], .out_fd = r.out[1] },
 		{ .name = "b", .in_fd = -1, .out_fd = -1, .output = ignore_output },
 	};
 	fake_driver_init(&r.drv);

@@ -14,6 +14,7 @@
 
 #include "devices/net/netdev.h"
 #include "devices/virtio/net.h"
+#include "tests/fuzz/input.h"
 #include "vmm/util/log.h"
 
 #define RAM_BYTES 0x10000u
@@ -22,11 +23,6 @@
 #define STEPS_MAX 512
 #define OFFLOADS (VIRTIO_NET_HOST_OFFLOADS | VIRTIO_NET_GUEST_OFFLOADS)
 
-struct input {
-	const uint8_t *data;
-	size_t len;
-};
-
 struct cable {
 	struct netdev nd;
 	bool refuse, refused;
@@ -34,21 +30,6 @@ struct cable {
 	size_t held; /* bytes of `frame` that the card has no room for; 0: none */
 	struct virtio_net_hdr header;
 };
-
-static unsigned take(struct input *in, unsigned bytes)
-{
-	unsigned value = 0;
-
-	for (; bytes && in->len; bytes--, in->len--)
-		value = value << 8 | *in->data++;
-	return value;
-}
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* --- the cable ------------------------------------------------------------------------------------------------------------------- */
 

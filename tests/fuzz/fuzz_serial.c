@@ -59,12 +59,9 @@ static void host_step(struct serial *serial, struct fake_driver *drv, int in[2],
 		serial_break(serial);
 		break;
 	case 4:
-		serial_inject(serial, buf, value * 16u);
-		break;
-	case 5:
 		serial_flush(serial);
 		break;
-	case 6:
+	case 5:
 		serial_reset(serial);
 		break;
 	default:

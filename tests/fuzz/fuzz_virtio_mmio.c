@@ -9,30 +9,11 @@
 
 #include "devices/virtio/rng.h"
 #include "tests/fakes/fake_driver.h"
+#include "tests/fuzz/input.h"
 #include "vmm/util/log.h"
 
 /* What the guest's memory may hold when a run begins anew. */
 #define SCRATCH_BYTES 0x40000u
-
-struct input {
-	const uint8_t *data;
-	size_t len;
-};
-
-static uint64_t take(struct input *in, unsigned bytes)
-{
-	uint64_t value = 0;
-
-	for (; bytes && in->len; bytes--, in->len--)
-		value = value << 8 | *in->data++;
-	return value;
-}
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check(struct fake_driver *drv)
 {
@@ -47,9 +28,9 @@ static void check(struct fake_driver *drv)
 /* Control registers lie at multiples of four below 0x100; a few accesses go elsewhere. */
 static unsigned take_offset(struct input *in)
 {
-	unsigned n = (unsigned)take(in, 1);
+	unsigned n = take(in, 1);
 
-	return n < 0xc0 ? (n & 0x3f) * 4 : n < 0xe0 ? n & 0x1f : 0x100 + ((unsigned)take(in, 2) % (VIRTIO_MMIO_BYTES - 0x100 - 8));
+	return n < 0xc0 ? (n & 0x3f) * 4 : n < 0xe0 ? n & 0x1f : 0x100 + (take(in, 2) % (VIRTIO_MMIO_BYTES - 0x100 - 8));
 }
 
 static void step(struct fake_driver *drv, struct input *in)
@@ -77,18 +58,18 @@ static void step(struct fake_driver *drv, struct input *in)
 		break;
 	}
 	case 3:
-		fake_driver_restart(drv, take(in, 1) & 1 ? FAKE_FEATURES_ALL : take(in, 8));
+		fake_driver_restart(drv, take(in, 1) & 1 ? FAKE_FEATURES_ALL : take_u64(in, 8));
 		break;
 	case 4: {
-		struct fake_buffer buffer = { FAKE_RAM_GPA + take(in, 2), (uint32_t)take(in, 2), take(in, 1) & 3 };
+		struct fake_buffer buffer = { FAKE_RAM_GPA + take(in, 2), take(in, 2), take(in, 1) & 3 };
 		if (q->size)
 			fake_add(drv, 0, &buffer, 1);
 		break;
 	}
 	case 5:
 		if (q->size) {
-			unsigned index = (unsigned)take(in, 1) % q->size;
-			fake_set_desc(drv, q->desc_gpa, index, FAKE_RAM_GPA + take(in, 3), (uint32_t)take(in, 2), take(in, 1) & 7,
+			unsigned index = take(in, 1) % q->size;
+			fake_set_desc(drv, q->desc_gpa, index, FAKE_RAM_GPA + take(in, 3), take(in, 2), take(in, 1) & 7,
 				      (uint16_t)take(in, 1));
 			fake_make_available(drv, 0, (uint16_t)index);
 		}

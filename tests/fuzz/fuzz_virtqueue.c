@@ -12,31 +12,12 @@
 #include <string.h>
 
 #include "devices/virtio/virtqueue.h"
+#include "tests/fuzz/input.h"
 
 #define RAM_BYTES 0x10000u
 #define DESC_GPA 0u
 #define AVAIL_GPA 0x1000u
 #define USED_GPA 0x2000u
-
-struct input {
-	const uint8_t *data;
-	size_t len;
-};
-
-static unsigned take(struct input *in, unsigned bytes)
-{
-	unsigned value = 0;
-
-	for (; bytes && in->len; bytes--, in->len--)
-		value = value << 8 | *in->data++;
-	return value;
-}
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_chain(const struct mem *mem, const struct virtq_chain *chain)
 {

@@ -111,6 +111,24 @@ machine_cases() {
 	case_ok "ports" "test=ports-empty"
 }
 
+# A packed kernel is unpacked once and kept. What the cache gives is checked in the guest's memory: damaged, it is made anew.
+cache_cases() {
+	local kernel=$test_dir/bare.gz entry
+	gzip -c "$build/guest/bare" >"$kernel"
+	export XDG_CACHE_HOME=$test_dir/cache
+	case_ok "packed kernel" "$boot memory=64 last=z"
+	case_ok "packed kernel, from the cache" "$boot memory=64 last=z"
+	entry=$(find "$XDG_CACHE_HOME/tinyvmm/kernel" -type f -size +64k)
+	chmod u+w "$entry"
+	# The middle of what was unpacked
+	printf '\252\252\252\252\252\252\252\252' |
+		dd of="$entry" bs=1 seek=$((65536 + $(stat -c %s "$build/guest/bare") / 2)) conv=notrunc status=none
+	chmod u-w "$entry"
+	case_ends "packed kernel, from a damaged cache" 0 'not as it was written' "$boot memory=64 last=z" --log-level info
+	case_ok "packed kernel, from the cache made anew" "$boot memory=64 last=z"
+	unset XDG_CACHE_HOME
+}
+
 end_cases() {
 	case_ok "power-off" "test=poweroff"
 	case_ends "panic" 120 'panicked' "test=panic"
@@ -159,6 +177,13 @@ transport_cases() {
 	case_warns "widths" 'width other than 32 bits' "test=widths" --disk "$image"
 	case_warns "handshake" 'features that were not offered' "test=handshake" --disk "$image"
 	case_ok "rng" "test=rng" --net none
+	# The I/O APIC has 19 lines for them: the last devices, the entropy device among them, share one with another.
+	local disks=() i
+	for ((i = 0; i < 16; i++)); do
+		new_image "$test_dir/many.$i"
+		disks+=(--disk "$test_dir/many.$i")
+	done
+	case_ok "rng, on a shared line" "test=rng" "${disks[@]}" --net user --net user --net user
 }
 
 # case_disk NAME PARAMETERS DISK-OPTIONS OPTION...
@@ -214,8 +239,8 @@ console_cases() {
 		"$(tr -d '\r' <"$output" | grep -E '^(\[|[A-Z]+$)' | paste -sd ' ')"
 
 	# Without an initramfs of the user's, and with a command: ports for its input and output, and its status.
-	printf %s "$letters" | timeout -k 5 60 "$tinyvmm" --kernel "$build/guest/bare" --memory 64M --timeout 40 --net none --append test=ports \
-		--console-log "$output" -- command >"$test_dir/stdout" 2>"$test_dir/stderr"
+	printf %s "$letters" | timeout -k 5 60 "$tinyvmm" --kernel "$build/guest/bare" --memory 64M --timeout 40 --net none \
+		--append test=ports --console-log "$output" -- command >"$test_dir/stdout" 2>"$test_dir/stderr"
 	same "bare ports: exit status of the command" 42 $?
 	cp "$test_dir/stderr" "$errors"
 	findings "ports"
@@ -255,12 +280,14 @@ attack_cases() {
 	before=$(sum_of "$image")
 	for name in net0 disk0 console rng; do
 		number=$((number + 1))
-		case_warns "attack on $name" "warning: $name: the guest's driver broke a rule of virtio" "test=attack device=$number" --disk "$image"
+		case_warns "attack on $name" "warning: $name: the guest's driver broke a rule of virtio" "test=attack device=$number" \
+			--disk "$image"
 	done
 	same "bare attack: the image stays as it was" "$before" "$(sum_of "$image")"
 }
 
 machine_cases
+cache_cases
 end_cases
 held_by_other
 transport_cases

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# test_sandbox_lists.sh [BUILD]: holds the system-call lists (vmm/sandbox_lists.h) against what each kind of thread does. The bare-metal guest
-# drives all devices under strace, with --sandbox log, which refuses nothing, and in which each thread's own seccomp(2) marks the
+# test_sandbox_lists.sh [BUILD]: holds the system-call lists (vmm/sandbox_lists.h) against what each kind of thread does. The bare-metal
+# guest drives all devices under strace, with --sandbox log, which refuses nothing, and in which each thread's own seccomp(2) marks the
 # moment from which its list holds. Then
 #   - whatever a thread did is on its list;
 #   - whatever is on a list was seen, or is in sandbox_unseen.txt, with the reason why it is needed all the same.
@@ -32,8 +32,8 @@ traced() {
 	local expected=$1 name=$2 parameters=$3 status=0
 	shift 3
 	traces=$((traces + 1))
-	timeout -k 5 100 strace -f -q -o "$test_dir/trace.$traces" "$build/tinyvmm" --kernel "$build/guest/bare" --memory 64M --timeout "${seconds:-80}" \
-		--sandbox log --append "$parameters" "$@" 2>"$test_dir/errors" || status=$?
+	timeout -k 5 100 strace -f -q -o "$test_dir/trace.$traces" \
+		"$build/tinyvmm" --kernel "$build/guest/bare" --memory 64M --timeout "${seconds:-80}" --sandbox log --append "$parameters" "$@" 2>"$test_dir/errors" || status=$?
 	if [ "$status" != "$expected" ]; then
 		not_ok "sandbox lists: $name ends with $expected (it was $status)" >&2
 		sed 's/^/# /' "$test_dir/errors" >&2
@@ -62,8 +62,8 @@ workload() {
 	traced 0 "attack" "test=attack device=2" "${initrd[@]}" --disk "$image" </dev/null
 } >"$test_dir/output"
 
-# "THREAD CALL" and "THREAD ioctl:REQUEST", from each thread's own seccomp() on. The first line is the main thread's; who runs a vCPU is one;
-# the others with a list serve a disk, and hand it on to the threads that they make.
+# "THREAD CALL" and "THREAD ioctl:REQUEST", from each thread's own seccomp() on. The first line is the main thread's; who runs a vCPU is
+# one; the others with a list serve a disk, and hand it on to the threads that they make.
 seen_in() {
 	awk '
 		function started(pid, kind) { if (!(pid in in_list)) { in_list[pid] = kind; order[++count] = pid } }

@@ -15,8 +15,9 @@ build=build/$arch demo=$(demo_dir "$arch")
 release=$(<"$demo/kernel/release")
 busybox=$(busybox_static "$demo")
 if [ -z "$system" ] && hardware_kvm; then
-	TINYVMM=$PWD/$build/tinyvmm KERNEL=$demo/kernel/boot/vmlinuz-$release MODULES=$demo/kernel ROOTFS=$demo/rootfs.img VMLINUX=$demo/vmlinux \
-		COMPRESSED_MODULES=$demo/modules BUSYBOX=$busybox DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' exec tests/nested/outer.sh "$@"
+	TINYVMM=$PWD/$build/tinyvmm KERNEL=$demo/kernel/boot/vmlinuz-$release MODULES=$demo/kernel ROOTFS=$demo/rootfs.img \
+		VMLINUX=$demo/vmlinux COMPRESSED_MODULES=$demo/modules BUSYBOX=$busybox DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' \
+		exec tests/nested/outer.sh "$@"
 fi
 
 # Programs of which busybox has no version that does
@@ -36,5 +37,5 @@ exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$
 	--tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
 	--file docs:/src/docs "${files[@]}" -- \
-	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux BUSYBOX=/bin/busybox \
-	COMPRESSED_MODULES=/root/modules DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver bash /src/tests/nested/outer.sh "$@"
+	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux \
+	BUSYBOX=/bin/busybox COMPRESSED_MODULES=/root/modules DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver bash /src/tests/nested/outer.sh "$@"

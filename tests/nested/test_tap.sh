@@ -66,5 +66,5 @@ ended "an ordinary user, with an interface made beforehand" 0
 same "and another MTU" 4000 "$(<"$test_dir/stdout")"
 status=0
 as_nobody timeout -k 5 60 "${vm[@]}" --disk "$root,cow" --net tap,ifname=tvmm1 -- true >"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
-ended "one that is not his is refused" 2
+ended "one that is not his is refused" 122
 matches "with the way out" 'ip tuntap add dev tvmm1 mode tap user' "$(<"$test_dir/stderr")"

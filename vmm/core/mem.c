@@ -88,12 +88,3 @@ int mem_write(const struct mem *mem, gpa_t gpa, const void *src, size_t len)
 	memcpy(dst, src, len);
 	return 0;
 }
-
-uint64_t mem_size(const struct mem *mem)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < mem->region_count; i++)
-		sum += mem->region[i].size_bytes;
-	return sum;
-}

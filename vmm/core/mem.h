@@ -47,6 +47,4 @@ void *mem_at(const struct mem *mem, gpa_t gpa, uint64_t len);
 int mem_read(const struct mem *mem, gpa_t gpa, void *dst, size_t len);
 int mem_write(const struct mem *mem, gpa_t gpa, const void *src, size_t len);
 
-uint64_t mem_size(const struct mem *mem);
-
 #endif

@@ -22,15 +22,6 @@ static int finish(ssize_t n, bool reading, size_t *done)
 	return 0;
 }
 
-int read_full(int fd, void *buf, size_t len)
-{
-	int err = 0;
-
-	for (size_t done = 0; done < len && !err;)
-		err = finish(read(fd, (char *)buf + done, len - done), true, &done);
-	return err;
-}
-
 int pread_full(int fd, void *buf, size_t len, uint64_t offset)
 {
 	int err = 0;

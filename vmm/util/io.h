@@ -11,7 +11,6 @@
 #include <sys/types.h>
 
 /* -ENODATA when the input ends early. */
-int read_full(int fd, void *buf, size_t len);
 int pread_full(int fd, void *buf, size_t len, uint64_t offset);
 int write_full(int fd, const void *buf, size_t len);
 int pwrite_full(int fd, const void *buf, size_t len, uint64_t offset);

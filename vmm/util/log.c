@@ -17,11 +17,6 @@ void log_set_level(enum log_level level)
 	atomic_store(&current_level, (int)level);
 }
 
-enum log_level log_get_level(void)
-{
-	return (enum log_level)atomic_load(&current_level);
-}
-
 void log_set_raw(bool raw)
 {
 	atomic_store(&raw_terminal, raw);

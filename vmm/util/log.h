@@ -13,7 +13,6 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 
 /* Raw terminals need "\r\n": set while the terminal is raw. */
 void log_set_raw(bool raw);

@@ -99,6 +99,22 @@ void shared_free(void *p, size_t bytes)
 		munmap(p, bytes);
 }
 
+void *sparse_alloc(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, bytes, MADV_NOHUGEPAGE); /* a kernel without huge pages refuses, and needs no telling */
+	return p;
+}
+
+void sparse_free(void *p, size_t bytes)
+{
+	if (p)
+		munmap(p, bytes);
+}
+
 /* Only what was never written may be dropped: a private page that was would come back as the file has it, without its relocations. */
 static int drop_constants(struct dl_phdr_info *object, size_t size, void *arg)
 {

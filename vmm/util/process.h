@@ -40,6 +40,13 @@ void *shared_alloc(size_t bytes);
 void shared_free(void *p, size_t bytes);
 
 /*
+ * Zeroed memory for tables of which most stays untouched: one touch must not bring a huge page of 2 MiB, wherever the host puts them. NULL when there
+ * is none.
+ */
+void *sparse_alloc(size_t bytes);
+void sparse_free(void *p, size_t bytes);
+
+/*
  * Gives back what only the start needed: free memory of malloc's, and the pages of code and constants, which come back from the page
  * cache one by one where they are used again.
  */

@@ -510,10 +510,12 @@ static void a_break_is_told_with_its_place_in_the_data(void **state)
 	set(UART_FCR, UART_FCR_ENABLE_FIFO);
 	set(UART_MCR, UART_MCR_RTS);
 	set(UART_IER, UART_IER_RLSI);
-	assert_int_equal(serial_inject(fx.serial, "a", 1), 1);
+	type("a");
+	fake_run_once(&fx.drv);
 	assert_int_equal(pulses(), 0);
 	serial_break(fx.serial);
-	serial_inject(fx.serial, "h", 1);
+	type("h");
+	fake_run_once(&fx.drv);
 	assert_int_equal(get(UART_LSR) & (UART_LSR_DR | UART_LSR_BI | UART_LSR_FIFOE), UART_LSR_DR | UART_LSR_FIFOE);
 	assert_int_equal(get(UART_RX), 'a');
 	assert_int_equal(pulses(), 1);
@@ -547,16 +549,6 @@ static void a_filter_may_send_a_break(void **state)
 	assert_true(fake_run_until(&fx.drv, data_ready, NULL));
 	assert_int_equal(get(UART_RX), 0);
 	assert_int_equal(get(UART_RX), 'h');
-}
-
-static void inject_says_how_much_found_room(void **state)
-{
-	static uint8_t data[2 * SERIAL_INPUT_BYTES];
-
-	(void)state;
-	piped();
-	assert_int_equal(serial_inject(fx.serial, data, sizeof(data)), SERIAL_INPUT_BYTES);
-	assert_int_equal(serial_inject(fx.serial, data, 1), 0);
 }
 
 static void input_that_ends_keeps_what_came(void **state)
@@ -754,7 +746,6 @@ int main(void)
 		T(much_input_arrives_whole),
 		T(a_break_is_told_with_its_place_in_the_data),
 		T(a_filter_may_send_a_break),
-		T(inject_says_how_much_found_room),
 		T(input_that_ends_keeps_what_came),
 		T(output_comes_out_by_itself),
 		T(output_without_a_descriptor_goes_to_the_tap),

@@ -309,6 +309,58 @@ static void damaged_entry(void **state)
 	}
 }
 
+/* What the loader reads from `fd`, against the seal. */
+static bool loaded_is_whole(struct fixture *f, const struct kernel_seal *seal)
+{
+	struct iovec segment[IMAGE_SEGMENTS_MAX];
+	bool whole;
+
+	for (unsigned i = 0; i < f->image.segment_count; i++) {
+		const struct image_segment *s = &f->image.segment[i];
+		segment[i] = (struct iovec){.iov_base = malloc(s->file_bytes + 1), .iov_len = s->file_bytes};
+		assert_non_null(segment[i].iov_base);
+		assert_int_equal(pread_full(f->image.fd, segment[i].iov_base, s->file_bytes, s->file_offset), 0);
+	}
+	whole = kernel_seal_holds(seal, segment, f->image.segment_count);
+	for (unsigned i = 0; i < f->image.segment_count; i++)
+		free(segment[i].iov_base);
+	return whole;
+}
+
+/* With a seal the header is checked at once, as always, and the segments by whoever loads them. */
+static void left_to_the_loader(void **state)
+{
+	struct fixture *f = *state;
+	struct kernel_seal seal = {0};
+	const struct kernel_options options = {.path = f->path, .machine = EM_X86_64, .seal = &seal};
+	char entry[512];
+
+	/* Just unpacked: nothing is left to check. */
+	assert_int_equal(kernel_open(&f->image, &options), 0);
+	assert_false(seal.closed);
+	assert_int_equal(count_files(f, false, entry), 1);
+	kernel_close(&f->image);
+	assert_int_equal(kernel_open(&f->image, &options), 0);
+	assert_true(seal.closed);
+	assert_true(loaded_is_whole(f, &seal));
+	for (unsigned i = 0; i < f->image.segment_count; i++) {
+		struct image_segment s = f->image.segment[i];
+		if (!s.file_bytes)
+			continue;
+		flip(entry, s.file_offset + s.file_bytes - 1);
+		kernel_close(&f->image);
+		assert_int_equal(kernel_open(&f->image, &options), 0);
+		assert_true(seal.closed);
+		assert_false(loaded_is_whole(f, &seal));
+		assert_replaced(f, entry);
+	}
+	flip(entry, 40);
+	seal.closed = false;
+	kernel_close(&f->image);
+	assert_int_equal(kernel_open(&f->image, &options), 0);
+	assert_false(seal.closed);
+}
+
 static void cut(const char *entry, off_t length)
 {
 	assert_int_equal(chmod(entry, 0600), 0);
@@ -598,6 +650,7 @@ int main(void)
 		TEST(another_machine_is_still_refused),
 		TEST(home_without_xdg),
 		TEST(damaged_entry),
+		TEST(left_to_the_loader),
 		TEST(truncated_entry),
 		TEST(entry_of_another_kernel),
 		TEST(damaged_key),

@@ -2,6 +2,9 @@
 /*
  * vmm/vcpu.c on a real /dev/kvm, also one that emulates in software: a guest of a few instructions that counts in its memory, run and
  * brought back many times. A kick that got lost would leave it running for ever, which the alarm ends.
+ *
+ * This program has an ioctl() of its own, at whose KVM_RUN a vCPU's thread can be stopped: the one moment that no amount of tries is sure
+ * to meet.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,12 +15,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +50,8 @@
 #define COUNTERS_GPA 0x2000ull
 #define MEMORY_BYTES (1ull << 20)
 #define PORT 0x500
+#define DEVICE_GPA MEMORY_BYTES
+#define DEVICE_BYTES 0x2000
 #define ROUNDS 4000
 
 struct machine {
@@ -52,9 +59,9 @@ struct machine {
 	struct vcpus *vcpus;
 	_Atomic unsigned stops;
 	_Atomic enum vm_event event;
-	_Atomic unsigned port_writes;
+	_Atomic unsigned writes;
 	_Atomic unsigned entered;
-	unsigned hold_after_writes; /* stop the vCPUs at this many port writes, on their own thread */
+	unsigned hold_after_writes; /* stop the vCPUs at this many writes, on their own thread */
 };
 
 static void stop(struct vm *vm, enum vm_event event)
@@ -66,23 +73,81 @@ static void stop(struct vm *vm, enum vm_event event)
 	vcpus_stop(m->vcpus);
 }
 
-static void port_read(void *arg, uint64_t offset, void *data, unsigned len)
+static void device_read(void *arg, uint64_t offset, void *data, unsigned len)
 {
 	(void)arg;
 	(void)offset;
 	memset(data, 0x5a, len);
 }
 
-static void port_write(void *arg, uint64_t offset, const void *data, unsigned len)
+static void device_write(void *arg, uint64_t offset, const void *data, unsigned len)
 {
 	struct machine *m = arg;
 
 	(void)offset;
 	(void)data;
 	(void)len;
-	if (atomic_fetch_add(&m->port_writes, 1) + 1 == m->hold_after_writes)
+	if (atomic_fetch_add(&m->writes, 1) + 1 == m->hold_after_writes)
 		stop(&m->vm, VM_POWEROFF);
 }
+
+/* --- the door to the guest -------------------------------------------------------------------------------------------------- */
+
+/* Just before KVM_RUN, once: the thread says that it has `arrived`, waits for `enter`, and says when it has `left` the guest. */
+static struct {
+	atomic_bool closed;
+	sem_t arrived, enter, left;
+} door;
+
+static void close_door(void)
+{
+	sem_init(&door.arrived, 0, 0);
+	sem_init(&door.enter, 0, 0);
+	sem_init(&door.left, 0, 0);
+	atomic_store(&door.closed, true);
+}
+
+static int run_through_door(int fd)
+{
+	sem_post(&door.arrived);
+	while (sem_wait(&door.enter))
+		; /* a kick interrupts it */
+	/* A signal that was sent before comes at the end of this system call at the latest. */
+	sched_yield();
+	int n = (int)syscall(SYS_ioctl, fd, KVM_RUN, 0);
+	int saved = errno;
+	sem_post(&door.left);
+	errno = saved;
+	return n;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+
+	if (request == KVM_RUN && atomic_exchange(&door.closed, false))
+		return run_through_door(fd);
+	va_start(args, request);
+	void *arg = va_arg(args, void *);
+	va_end(args);
+	return (int)syscall(SYS_ioctl, fd, request, arg);
+}
+
+/* False when the deadline passed before. */
+static bool wait_for(sem_t *sem)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += DEADLINE_S / 2;
+	while (sem_timedwait(sem, &deadline)) {
+		if (errno != EINTR)
+			return false;
+	}
+	return true;
+}
+
+/* --- a machine ------------------------------------------------------------------------------------------------------------- */
 
 /* All vCPUs begin at CODE_GPA in real mode, with their index in bx. */
 static void boot(struct machine *m, const uint8_t *code, size_t bytes)
@@ -94,8 +159,8 @@ static void boot(struct machine *m, const uint8_t *code, size_t bytes)
 		struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
 		struct kvm_sregs sregs;
 		assert_int_equal(ioctl(vcpu->fd, KVM_GET_SREGS, &sregs), 0);
-		sregs.cs.base = 0;
-		sregs.cs.selector = 0;
+		sregs.cs.base = sregs.ds.base = 0;
+		sregs.cs.selector = sregs.ds.selector = 0;
 		assert_int_equal(ioctl(vcpu->fd, KVM_SET_SREGS, &sregs), 0);
 		assert_int_equal(ioctl(vcpu->fd, KVM_SET_REGS, &regs), 0);
 		assert_int_equal(ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable), 0);
@@ -135,8 +200,11 @@ static struct machine *machine(unsigned cpus)
 	assert_int_equal(arch_vm_init(&m->vm), 0);
 	assert_int_equal(mem_add(&m->vm.mem, 0, MEMORY_BYTES), 0);
 	assert_int_equal(kvm_add_memory(&m->vm.kvm, 0, m->vm.mem.region[0].host, MEMORY_BYTES, false), 0);
-	const struct bus_range range = { .name = "port", .base = PORT, .size_bytes = 4, .dev = m, .read = port_read, .write = port_write };
+	struct bus_range range = { .name = "device", .base = PORT, .size_bytes = 4, .dev = m, .read = device_read, .write = device_write };
 	assert_int_equal(bus_add(&m->vm.pio, &range), 0);
+	range.base = DEVICE_GPA;
+	range.size_bytes = DEVICE_BYTES;
+	assert_int_equal(bus_add(&m->vm.mmio, &range), 0);
 	bus_freeze(&m->vm.pio);
 	bus_freeze(&m->vm.mmio);
 	assert_int_equal(vcpus_new(&m->vcpus, &m->vm), 0);
@@ -251,6 +319,35 @@ static void no_kick_is_lost(void **state)
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
+/* The kick that comes after the thread's last look at `stop`, and before it is in the guest: KVM_RUN must not begin. */
+static void a_kick_at_the_door_is_not_lost(void **state)
+{
+	struct machine *m = machine(1);
+
+	(void)state;
+	if (!m)
+		skip();
+	boot(m, counts, sizeof(counts));
+	start(m);
+	for (unsigned round = 0; round < 3; round++) {
+		uint32_t before = counter(m, 0);
+		close_door();
+		vcpus_run(m->vcpus);
+		assert_true(wait_for(&door.arrived));
+		vcpus_stop(m->vcpus);
+		sem_post(&door.enter);
+		/* Nobody kicks again before this. */
+		bool left = wait_for(&door.left);
+		vcpus_hold(m->vcpus);
+		assert_true(left);
+		assert_int_equal(counter(m, 0), before);
+	}
+	/* And it still runs. */
+	vcpus_run(m->vcpus);
+	wait_for_count(m, 0, 0);
+	end(m);
+}
+
 /* The same while exits are handled: port accesses, whose second half KVM does at the next entry. */
 static void no_kick_is_lost_between_exits(void **state)
 {
@@ -273,6 +370,34 @@ static void no_kick_is_lost_between_exits(void **state)
 	end(m);
 }
 
+/*
+ * KVM tells of one access that crosses a page in two exits, and the first stops the machine: the second is not lost, and the instruction
+ * does not end later on, in registers that a restart has set meanwhile.
+ */
+static void a_held_vcpu_has_left_its_instruction(void **state)
+{
+	/* mov ax, 0xffff; mov ds, ax; mov [DEVICE_GPA + 0xffe - 0xffff0], eax; 1: jmp 1b */
+	static const uint8_t crosses[] = { 0xb8, 0xff, 0xff, 0x8e, 0xd8, 0x66, 0xa3, 0x0e, 0x10, 0xeb, 0xfe };
+	struct machine *m = machine(1);
+
+	(void)state;
+	if (!m)
+		skip();
+	boot(m, crosses, sizeof(crosses));
+	start(m);
+	m->hold_after_writes = 1;
+	vcpus_run(m->vcpus);
+	while (!atomic_load(&m->stops))
+		sched_yield();
+	vcpus_hold(m->vcpus);
+	assert_int_equal(atomic_load(&m->writes), 2);
+	boot(m, counts, sizeof(counts));
+	vcpus_run(m->vcpus);
+	wait_for_count(m, 0, 0);
+	assert_int_equal(atomic_load(&m->writes), 2);
+	end(m);
+}
+
 /* A device's write handler stops the machine on a vCPU's own thread; the others come back too. */
 static void a_vcpu_stops_all(void **state)
 {
@@ -284,7 +409,7 @@ static void a_vcpu_stops_all(void **state)
 	boot(m, leaves, sizeof(leaves));
 	start(m);
 	for (unsigned round = 1; round <= 100; round++) {
-		m->hold_after_writes = atomic_load(&m->port_writes) + 1 + round % 5;
+		m->hold_after_writes = atomic_load(&m->writes) + 1 + round % 5;
 		atomic_store(&m->stops, 0);
 		vcpus_run(m->vcpus);
 		while (!atomic_load(&m->stops))
@@ -378,7 +503,9 @@ int main(void)
 		cmocka_unit_test(threads_start_held),
 		cmocka_unit_test(held_is_held),
 		cmocka_unit_test(no_kick_is_lost),
+		cmocka_unit_test(a_kick_at_the_door_is_not_lost),
 		cmocka_unit_test(no_kick_is_lost_between_exits),
+		cmocka_unit_test(a_held_vcpu_has_left_its_instruction),
 		cmocka_unit_test(a_vcpu_stops_all),
 		cmocka_unit_test(stops_from_another_thread),
 		cmocka_unit_test(freed_at_any_time),

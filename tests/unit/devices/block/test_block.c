@@ -29,18 +29,8 @@
 
 #define DISK_BYTES (1u << 20)
 
-/* Which way the requests go; the group runs once for each. */
-struct way {
-	const char *name;
-	bool no_uring, never_here;
-};
-
-static const struct way ways[] = {
-	{ "here", false, false },
-	{ "ring", false, true },
-	{ "pool", true, true },
-};
-static const struct way *way;
+/* The group runs once for each. */
+static const struct disk_way *way;
 
 struct fixture {
 	struct fake_disk disk;
@@ -75,15 +65,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static bool has_content(uint64_t offset, const uint8_t *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] != disk_byte(offset + i))
-			return false;
-	}
-	return true;
-}
-
 static bool all_are(const uint8_t *data, size_t len, uint8_t value)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -111,9 +92,9 @@ static void reads_what_is_there(void **state)
 
 	(void)state;
 	assert_int_equal(disk_read(fx.block, 0, data, sizeof(data)), 0);
-	assert_true(has_content(0, data, sizeof(data)));
+	assert_true(disk_has_content(0, data, sizeof(data)));
 	assert_int_equal(disk_read(fx.block, DISK_BYTES - 512, data, 512), 0);
-	assert_true(has_content(DISK_BYTES - 512, data, 512));
+	assert_true(disk_has_content(DISK_BYTES - 512, data, 512));
 }
 
 static void writes_reach_the_file(void **state)
@@ -127,9 +108,9 @@ static void writes_reach_the_file(void **state)
 	int fd = open(fx.disk.path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(pread(fd, back, sizeof(back), 0), sizeof(back));
 	close(fd);
-	assert_true(has_content(0, back, 512));
+	assert_true(disk_has_content(0, back, 512));
 	assert_memory_equal(back + 512, data, sizeof(data));
-	assert_true(has_content(2048, back + 2048, 512));
+	assert_true(disk_has_content(2048, back + 2048, 512));
 }
 
 /* More pieces than one system call takes. */
@@ -148,13 +129,13 @@ static void many_pieces(void **state)
 		iov[i] = (struct iovec){ .iov_base = data + (PIECES - 1 - i) * PIECE_BYTES, .iov_len = PIECE_BYTES };
 	assert_int_equal(disk_run(fx.block, &request), 0);
 	for (unsigned i = 0; i < PIECES; i++)
-		assert_true(has_content(512 + i * PIECE_BYTES, iov[i].iov_base, PIECE_BYTES));
+		assert_true(disk_has_content(512 + i * PIECE_BYTES, iov[i].iov_base, PIECE_BYTES));
 	request.op = BLOCK_WRITE;
 	request.offset_bytes = DISK_BYTES / 2;
 	assert_int_equal(disk_run(fx.block, &request), 0);
 	memset(data, 0, sizeof(data));
 	assert_int_equal(disk_read(fx.block, DISK_BYTES / 2, data, sizeof(data)), 0);
-	assert_true(has_content(512, data, sizeof(data)));
+	assert_true(disk_has_content(512, data, sizeof(data)));
 }
 
 static void zeroes_read_as_zero(void **state)
@@ -165,13 +146,13 @@ static void zeroes_read_as_zero(void **state)
 	(void)state;
 	assert_int_equal(disk_do(fx.block, BLOCK_WRITE_ZEROES, 512, 8192 + 512), 0);
 	assert_int_equal(disk_read(fx.block, 0, data, sizeof(data)), 0);
-	assert_true(has_content(0, data, 512));
+	assert_true(disk_has_content(0, data, 512));
 	assert_true(all_are(data + 512, 8192 + 512, 0));
-	assert_true(has_content(8192 + 1024, data + 8192 + 1024, sizeof(data) - 8192 - 1024));
+	assert_true(disk_has_content(8192 + 1024, data + 8192 + 1024, sizeof(data) - 8192 - 1024));
 	assert_int_equal(disk_run(fx.block, &keep), 0);
 	assert_int_equal(disk_read(fx.block, 32768, data, sizeof(data)), 0);
 	assert_true(all_are(data + 512, 8192 + 512, 0));
-	assert_true(has_content(32768 + 8192 + 1024, data + 8192 + 1024, 512));
+	assert_true(disk_has_content(32768 + 8192 + 1024, data + 8192 + 1024, 512));
 	assert_int_equal(disk_do(fx.block, BLOCK_WRITE_ZEROES, DISK_BYTES - 4096, 4096), 0);
 }
 
@@ -191,7 +172,7 @@ static void discard_gives_space_back(void **state)
 	assert_true(after.st_blocks < before.st_blocks);
 	assert_int_equal(after.st_size, DISK_BYTES);
 	assert_int_equal(disk_read(fx.block, 65536 - 512, data, sizeof(data)), 0);
-	assert_true(has_content(65536 - 512, data, sizeof(data)));
+	assert_true(disk_has_content(65536 - 512, data, sizeof(data)));
 }
 
 static void an_image_that_shrank_is_an_error(void **state)
@@ -289,7 +270,7 @@ static void a_crowd_is_served(void **state)
 	assert_int_equal(crowd.done, CROWD + 100);
 	assert_int_equal(crowd.failed, 0);
 	for (unsigned i = 0; i < CROWD; i++)
-		assert_true(has_content((uint64_t)i * 512, crowd.data[i], 512));
+		assert_true(disk_has_content((uint64_t)i * 512, crowd.data[i], 512));
 
 	crowd_fill(&crowd, BLOCK_WRITE);
 	block_submit(fx.block, &flush);
@@ -509,8 +490,8 @@ int main(void)
 	};
 	int failed = 0;
 
-	for (way = ways; way < ways + sizeof(ways) / sizeof(*ways); way++)
+	for (way = disk_ways; way < disk_ways + DISK_WAYS; way++)
 		failed += cmocka_run_group_tests_name(way->name, each_way, NULL, NULL);
-	way = &ways[0];
+	way = &disk_ways[0];
 	return failed + cmocka_run_group_tests_name("opening", opening, NULL, NULL);
 }

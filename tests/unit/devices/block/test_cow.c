@@ -38,17 +38,8 @@ struct fixture {
 static struct fixture fx;
 static uint8_t found[DISK_BYTES];
 
-struct way {
-	const char *name;
-	bool no_uring, never_here;
-};
-
-static const struct way ways[] = {
-	{ "here", false, false },
-	{ "ring", false, true },
-	{ "pool", true, true },
-};
-static const struct way *way;
+/* The group runs once for each. */
+static const struct disk_way *way;
 
 static int open_overlay(const char *overlay, bool read_only)
 {
@@ -438,8 +429,8 @@ int main(void)
 	};
 	int failed = 0;
 
-	for (way = ways; way < ways + sizeof(ways) / sizeof(*ways); way++)
+	for (way = disk_ways; way < disk_ways + DISK_WAYS; way++)
 		failed += cmocka_run_group_tests_name(way->name, each_way, NULL, NULL);
-	way = &ways[0];
+	way = &disk_ways[0];
 	return failed + cmocka_run_group_tests_name("opening", opening, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -299,6 +300,52 @@ static void dropped(void **state)
 	tap_release(&tap);
 }
 
+static void delete_interface(const char *name)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg info;
+	} request = {
+		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_DELLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.info = { .ifi_index = (int)if_nametoindex(name) },
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+	} answer;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	assert_true(fd >= 0);
+	assert_int_equal(send(fd, &request, sizeof(request), 0), sizeof(request));
+	assert_true(recv(fd, &answer, sizeof(answer), 0) > 0);
+	assert_int_equal(answer.error.error, 0);
+	close(fd);
+}
+
+static void set_flag(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* The host took the interface away: the kernel then reports an error for ever, which must not keep the loop busy. */
+static void deleted(void **state)
+{
+	bool over = false;
+	struct loop_timer timer = { .expired = set_flag, .arg = &over };
+	unsigned steps = 0;
+	struct tap tap;
+
+	(void)state;
+	tap_init(&tap);
+	delete_interface("tt0");
+	loop_timer_set(tap.loop, &timer, 100000000);
+	for (; !over; steps++)
+		assert_int_equal(loop_step(tap.loop), 0);
+	assert_in_range(steps, 1, 10);
+	assert_int_equal(station_send_udp(&tap.st, HOST_IP, 1, 2, "x", 1), 0);
+	tap_release(&tap);
+}
+
 /* --- what goes wrong at start --------------------------------------------------------------------------------------------------- */
 
 static int open_failing(const struct netdev_config *config, char *text, size_t room)
@@ -377,6 +424,7 @@ int main(void)
 		cmocka_unit_test(offloads_from_guest),
 		cmocka_unit_test(back_pressure),
 		cmocka_unit_test(dropped),
+		cmocka_unit_test(deleted),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(no_permission),
 	};

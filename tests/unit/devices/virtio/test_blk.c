@@ -103,15 +103,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static bool has_content(uint64_t offset, const uint8_t *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] != disk_byte(offset + i))
-			return false;
-	}
-	return true;
-}
-
 static void assert_file_byte(uint64_t offset, uint8_t value)
 {
 	uint8_t byte = (uint8_t)~value;
@@ -201,11 +192,11 @@ static void reads(void **state)
 	(void)state;
 	assert_int_equal(request(T_IN, 3, data, 8192), S_OK);
 	assert_int_equal(fx.used.len, 8192 + 1);
-	assert_true(has_content(3 * 512, fake_at(&fx.drv, data), 8192));
+	assert_true(disk_has_content(3 * 512, fake_at(&fx.drv, data), 8192));
 	assert_int_equal(*(uint8_t *)fake_at(&fx.drv, data + 8192), 0);
 	assert_int_equal(atomic_load(&fx.drv.interrupts), 1);
 	assert_int_equal(request_on(1, T_IN, DISK_SECTORS - 1, data, 512), S_OK);
-	assert_true(has_content(DISK_BYTES - 512, fake_at(&fx.drv, data), 512));
+	assert_true(disk_has_content(DISK_BYTES - 512, fake_at(&fx.drv, data), 512));
 }
 
 static void writes_and_flushes(void **state)
@@ -312,7 +303,7 @@ static void many_at_once(void **state)
 	for (unsigned q = 0; q < QUEUES; q++) {
 		for (unsigned i = 0; i < EACH; i++) {
 			assert_int_equal(*(uint8_t *)fake_at(&fx.drv, status[q][i]), S_OK);
-			assert_true(i % 4 == 3 || has_content((q * 1000 + i * 8) * 512, fake_at(&fx.drv, data[q][i]), 4096));
+			assert_true(i % 4 == 3 || disk_has_content((q * 1000 + i * 8) * 512, fake_at(&fx.drv, data[q][i]), 4096));
 		}
 	}
 	assert_true(atomic_load(&fx.drv.interrupts) < QUEUES * EACH);
@@ -453,7 +444,7 @@ static void a_read_only_disk_stays_what_it_is(void **state)
 	assert_int_equal(ranges(T_DISCARD, &one, 1), S_IOERR);
 	assert_int_equal(request(T_FLUSH, 0, 0, 0), S_OK);
 	assert_int_equal(request(T_IN, 0, data, 512), S_OK);
-	assert_true(has_content(0, fake_at(&fx.drv, data), 512));
+	assert_true(disk_has_content(0, fake_at(&fx.drv, data), 512));
 }
 
 static void a_host_error_is_an_io_error(void **state)
@@ -479,7 +470,7 @@ static void assert_breaks(const struct fake_buffer *buffers, unsigned count)
 	assert_false(fake_used(&fx.drv, 0, &fx.used));
 	assert_true(fake_driver_restart(&fx.drv, FAKE_FEATURES_ALL));
 	assert_int_equal(request(T_IN, 0, data, 512), S_OK);
-	assert_true(has_content(0, fake_at(&fx.drv, data), 512));
+	assert_true(disk_has_content(0, fake_at(&fx.drv, data), 512));
 }
 
 static void no_status_breaks_it(void **state)
@@ -523,6 +514,47 @@ static void a_reset_waits_for_what_is_under_way(void **state)
 		assert_int_equal(at[i], 0);
 }
 
+static void add_zeroes(const struct range *range, unsigned count)
+{
+	uint32_t len = (uint32_t)(count * sizeof(*range));
+
+	assert_true(add(0, T_WRITE_ZEROES, 0, fake_alloc_data(&fx.drv, range, len), len) >= 0);
+}
+
+/* A request of many parts is not carried on for a driver that broke the device meanwhile: a reset, and the machine's end, wait for it. */
+static void a_broken_device_begins_no_further_range(void **state)
+{
+	const struct range two[] = { { 0, 8, 0 }, { 8, 8, 0 } };
+	struct fake_buffer no_status = { header_at(T_OUT, 0), sizeof(struct header), false };
+
+	(void)state;
+	add_zeroes(two, 2);
+	fake_add(&fx.drv, 0, &no_status, 1);
+	fake_kick(&fx.drv, 0);
+	assert_true(fake_needs_reset(&fx.drv));
+	assert_true(fake_driver_restart(&fx.drv, FAKE_FEATURES_ALL));
+	assert_file_byte(0, 0);
+	assert_file_byte(8 * 512, disk_byte(8 * 512));
+}
+
+/* Zeroes count as bytes to be written: where the host can't make holes, they are. 64 MiB of them hold back what comes after. */
+static void zeroes_are_held_back_too(void **state)
+{
+	enum { RANGES = 32, REQUESTS = 4 };
+	const struct range last = { DISK_SECTORS - 8, 8, 0 };
+	struct range half[RANGES];
+
+	(void)state;
+	for (unsigned i = 0; i < RANGES; i++)
+		half[i] = (struct range){ 0, DISK_SECTORS / 2, 0 };
+	for (unsigned i = 0; i < REQUESTS; i++)
+		add_zeroes(half, RANGES);
+	add_zeroes(&last, 1);
+	fake_kick(&fx.drv, 0);
+	assert_true(fake_driver_restart(&fx.drv, FAKE_FEATURES_ALL));
+	assert_file_byte(DISK_BYTES - 512, disk_byte(DISK_BYTES - 512));
+}
+
 #define BLK_TEST(test, how) cmocka_unit_test_setup_teardown(test, how, tear_down)
 
 int main(void)
@@ -551,6 +583,9 @@ int main(void)
 		BLK_TEST(a_host_error_is_an_io_error, set_up_async),
 		BLK_TEST(no_status_breaks_it, set_up),
 		BLK_TEST(no_header_breaks_it, set_up),
+		BLK_TEST(a_broken_device_begins_no_further_range, set_up),
+		BLK_TEST(a_broken_device_begins_no_further_range, set_up_async),
+		BLK_TEST(zeroes_are_held_back_too, set_up_async),
 		BLK_TEST(a_reset_waits_for_what_is_under_way, set_up),
 		BLK_TEST(a_reset_waits_for_what_is_under_way, set_up_async),
 	};

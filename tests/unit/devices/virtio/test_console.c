@@ -265,17 +265,6 @@ static void nothing_is_read_before_the_guest_opens(void **state)
 	close(watched);
 }
 
-static void held_input_waits_for_its_release(void **state)
-{
-	(void)state;
-	start_with((struct virtio_console_port){ .name = "stream", .in_fd = in_r, .in_held = true, .out_fd = -1 }, FAKE_FEATURES_ALL);
-	open_port(4, 4096);
-	host_says("held", 4);
-	expect_no_input();
-	virtio_console_release_input(g.con, PORT);
-	expect_input("held");
-}
-
 static void the_end_comes_after_the_last_byte(void **state)
 {
 	uint8_t sent[10000], got[10000];
@@ -712,7 +701,6 @@ static void queues_that_were_not_set_up_are_empty(void **state)
 	start_piped(FAKE_FEATURES_ALL);
 	host_says("x", 1);
 	virtio_mmio_reset(&g.drv.mmio);
-	virtio_console_release_input(g.con, PORT);
 	virtio_console_resize(g.con, 0, 80, 25);
 	assert_true(virtio_console_flush(g.con));
 	assert_false(virtio_console_inject(g.con, PORT, "x", 1));
@@ -738,7 +726,6 @@ int main(void)
 		T(a_driver_without_multiport_uses_port_0),
 		T(descriptors_flags_are_left_alone),
 		T(nothing_is_read_before_the_guest_opens),
-		T(held_input_waits_for_its_release),
 		T(the_end_comes_after_the_last_byte),
 		T(an_end_before_the_guest_opens_is_kept),
 		T(dev_null_ends_at_once),

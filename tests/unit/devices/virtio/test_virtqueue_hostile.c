@@ -32,27 +32,11 @@ static struct virtio_dev dev;
 static struct virtqueue *vq;
 static struct virtq_chain chain;
 
-static void no_kick(struct virtio_dev *d, unsigned queue)
-{
-	(void)d;
-	(void)queue;
-}
-
-static const struct virtio_ops no_ops = { .kick = no_kick };
-
 static void start(uint64_t features)
 {
 	fake_driver_init(&drv);
-	dev = (struct virtio_dev){
-		.name = "test",
-		.queue_count = 1,
-		.queue_size_max = { SIZE },
-		.ops = &no_ops,
-		.loop = drv.loop,
-		.mem = &drv.mem,
-	};
 	vq = &dev.queue[0];
-	assert_true(fake_driver_attach(&drv, &dev, features));
+	assert_true(fake_driver_attach_idle(&drv, &dev, SIZE, features));
 }
 
 static int pop(void)

@@ -63,7 +63,16 @@ static void on_signal(int signal)
 	(void)signal;
 }
 
-/* A pipe takes 64 KiB at a time, and both sides are interrupted all the while. */
+static void read_bulk(int fd, uint8_t *to, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = read(fd, to + done, len - done);
+		assert_true(n > 0);
+		done += (size_t)n;
+	}
+}
+
+/* A pipe takes 64 KiB at a time, and the writer is interrupted all the while. */
 static void over_a_pipe_and_signals(void **state)
 {
 	struct sigaction action = { .sa_handler = on_signal }, before;
@@ -78,7 +87,7 @@ static void over_a_pipe_and_signals(void **state)
 	assert_int_equal(pthread_create(&writer, NULL, write_bulk, &fd[1]), 0);
 	for (size_t at = 0; at < BULK_BYTES; at += BULK_BYTES / 64) {
 		pthread_kill(writer, SIGUSR1);
-		assert_int_equal(read_full(fd[0], bulk + at, BULK_BYTES / 64), 0);
+		read_bulk(fd[0], bulk + at, BULK_BYTES / 64);
 	}
 	pthread_join(writer, &err);
 	assert_null(err);
@@ -94,20 +103,12 @@ static void input_that_ends_early(void **state)
 {
 	struct place *p = *state;
 	char buf[8];
-	int fd[2];
-
-	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(write_full(fd[1], "abc", 3), 0);
-	close(fd[1]);
-	assert_int_equal(read_full(fd[0], buf, 4), -ENODATA);
-	assert_int_equal(read_full(fd[0], buf, 0), 0);
-	close(fd[0]);
-
 	int file = open(p->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(pwrite_full(file, "hello", 5, 3), 0);
 	assert_int_equal(pread_full(file, buf, 8, 0), 0);
 	assert_memory_equal(buf, "\0\0\0hello", 8);
 	assert_int_equal(pread_full(file, buf, 8, 1), -ENODATA);
+	assert_int_equal(pread_full(file, buf, 0, 8), 0);
 	assert_int_equal(pread_full(file, buf, 1, UINT64_MAX), -EINVAL);
 	close(file);
 }
@@ -117,7 +118,6 @@ static void errors_are_told(void **state)
 	char buf[8] = "";
 
 	(void)state;
-	assert_int_equal(read_full(-1, buf, 1), -EBADF);
 	assert_int_equal(write_full(-1, buf, 1), -EBADF);
 	assert_int_equal(pread_full(-1, buf, 1, 0), -EBADF);
 	assert_int_equal(pwrite_full(-1, buf, 1, 0), -EBADF);
