@@ -2,7 +2,8 @@
 # What runs inside a guest. guest/init is static and freestanding, and is carried inside the program.
 
 # -z noseparate-code, norelro: page-aligned segments less to carry in every initramfs. A page has 64 KiB on some AArch64 guests.
-GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Os -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-unwind-tables -fno-asynchronous-unwind-tables \
+GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Os -g0 -ffreestanding -fno-stack-protector -fno-pie \
+	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-ffunction-sections -fdata-sections -fno-builtin -fno-strict-aliasing
 GUEST_LDFLAGS := -static -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro -s
 
