@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # What runs inside a guest. guest/init is static and freestanding, and is carried inside the program.
 
-# -z noseparate-code: one page-aligned segment less to carry in every initramfs.
-GUEST_CFLAGS := -std=gnu11 $(WARNINGS) -Os -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables \
+# -z noseparate-code, norelro: page-aligned segments less to carry in every initramfs. A page has 64 KiB on some AArch64 guests.
+GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Os -g0 -ffreestanding -fno-stack-protector -fno-pie \
+	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-ffunction-sections -fdata-sections -fno-builtin -fno-strict-aliasing
-GUEST_LDFLAGS := -static -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -s
+GUEST_LDFLAGS := -static -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro -s
 
 INIT_SOURCES := guest/init.c $(wildcard guest/init_*.c)
 
@@ -25,15 +26,15 @@ BARE_FIRST_x86_64 := guest/bare/x86_64/pvh_note.S
 BARE_FIRST_aarch64 := -Wl,--defsym=text_offset=0
 BARE_SECOND_aarch64 := -Wl,--defsym=text_offset=0x80000
 BARE_FINISH_aarch64 = && $(CROSS)objcopy -O binary $@
-BARE_CFLAGS := -std=gnu11 $(WARNINGS) -O2 -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -fno-builtin \
-	-fno-strict-aliasing $(BARE_FLAGS_$(ARCH))
+BARE_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -O2 -g0 -ffreestanding -fno-stack-protector -fno-pie \
+	-fno-asynchronous-unwind-tables -fno-builtin -fno-strict-aliasing $(BARE_FLAGS_$(ARCH))
 BARE_CPPFLAGS := -I. -DGUEST_BARE_INLINE_H='"guest/bare/$(ARCH)/inline.h"'
 BARE_LDFLAGS := -static -nostdlib -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=0x1000 \
 	-Wl,-T,guest/bare/$(ARCH)/bare.lds
 
 $(BARE) $(BARE)-linux: $(BARE_SOURCES) $(wildcard guest/bare/*.h guest/bare/$(ARCH)/*) guest/guest.mk
 	@mkdir -p $(@D)
-	$(Q)echo "  GUEST $@"; $(CC) $(CROSS_FLAGS) $(BARE_CPPFLAGS) $(BARE_CFLAGS) -o $@ $(BARE_SOURCES) \
+	$(Q)echo "  GUEST $@"; $(CC) $(BARE_CPPFLAGS) $(BARE_CFLAGS) -o $@ $(BARE_SOURCES) \
 		$(if $(filter $(BARE),$@),$(BARE_FIRST_$(ARCH)),$(BARE_SECOND_$(ARCH))) $(BARE_LDFLAGS) $(BARE_FINISH_$(ARCH))
 
 # Whom it sends a datagram to, on the host's side.

@@ -18,20 +18,12 @@
 #include "vmm/machine_devices.h"
 #include "vmm/machine_irqchip.h"
 #include "vmm/sandbox.h"
+#include "vmm/step.h"
 #include "vmm/terminal.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
 #include "vmm/vcpu.h"
-
-/* A part of the building that goes on beside the rest, on a thread of its own. */
-struct step {
-	int (*run)(struct machine *m);
-	struct machine *machine;
-	pthread_t thread;
-	bool running;
-	int error; /* what run() returned, after step_wait() */
-};
 
 struct machine {
 	struct vm vm;
@@ -164,45 +156,6 @@ static int watch_signals(struct machine *m)
 	return loop_add(m->loop, &m->signal_watch);
 }
 
-/* --- steps beside each other ------------------------------------------------------------------------------------------------------ */
-
-#define STEP_STACK_BYTES (256 << 10)
-
-static void *step_thread(void *arg)
-{
-	struct step *step = arg;
-
-	step->error = step->run(step->machine);
-	return NULL;
-}
-
-/* Where the host gives no thread, it runs right here. */
-static void step_begin(struct step *step, struct machine *m, int (*run)(struct machine *m))
-{
-	pthread_attr_t attr;
-	sigset_t before;
-
-	step->machine = m;
-	step->run = run;
-	/* A stack of the usual size may get a huge page of 2 MiB for itself, and glibc keeps it for the next thread. */
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STEP_STACK_BYTES);
-	block_signals(&before);
-	step->running = !pthread_create(&step->thread, &attr, step_thread, step);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	if (!step->running)
-		step_thread(step);
-}
-
-static int step_wait(struct step *step)
-{
-	if (step->running)
-		pthread_join(step->thread, NULL);
-	step->running = false;
-	return step->error;
-}
-
 /* --- building ----------------------------------------------------------------------------------------------------------------------- */
 
 /* A stock kernel ends, or hangs, at the first instruction that KVM's emulator does not know: better said before. */
@@ -282,8 +235,9 @@ static int save_initial(struct machine *m)
 }
 
 /* All that KVM is asked for but for devices. It waits for the host's RCU most of the time: one memory slot takes 10 ms of doing nothing. */
-static int make_in_kvm(struct machine *m)
+static int make_in_kvm(void *arg)
 {
+	struct machine *m = arg;
 	int err = make_vm(m);
 
 	if (!err)
@@ -331,8 +285,9 @@ static bool kernel_is_whole(const struct machine *m)
 	return kernel_seal_holds(&m->prepared->seal, segment, image->segment_count);
 }
 
-static int load_kernel(struct machine *m)
+static int load_kernel(void *arg)
 {
+	struct machine *m = arg;
 	int err = arch_load_kernel(&m->vm, &m->boot);
 
 	if (err || kernel_is_whole(m))
@@ -408,7 +363,7 @@ static int begin(struct machine *m)
 	if (err)
 		return err;
 	m->vm.accelerated = arch_host_accelerates();
-	step_begin(&m->vm_step, m, make_in_kvm);
+	step_begin(&m->vm_step, make_in_kvm, m);
 	return 0;
 }
 
@@ -451,7 +406,7 @@ int machine_build(struct machine *m, struct prepared *prepared)
 	if (err)
 		return err;
 	/* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
-	step_begin(&m->kernel_step, m, load_kernel);
+	step_begin(&m->kernel_step, load_kernel, m);
 	err = refused(step_wait(&m->vm_step));
 	if (!err)
 		err = refused(sandbox_ready(&m->sandbox));
