@@ -119,6 +119,7 @@ end_cases() {
 	case_ends "reset, not wanted" 121 '^$' "test=reset" --no-reboot
 	seconds=1 case_ends "timeout" 124 '--timeout' "test=hang"
 	local image=$test_dir/reset.img
+	rm -f "$image"
 	truncate -s "$image_bytes" "$image"
 	case_ok "reset" "test=reset" --disk "$image" --cpus 3
 	same "bare ${which}reset: it ran three times" "3" "$(od -A n -t u1 -N 1 "$image" | tr -d ' ')"
@@ -216,6 +217,7 @@ console_cases() {
 # The guest's datagram goes to a peer on this side, which prints its port first.
 net_cases() {
 	local pid
+	rm -f "$test_dir/port"
 	"$guests/bare-peer" >"$test_dir/port" &
 	pid=$!
 	if wait_until 20 test -s "$test_dir/port"; then

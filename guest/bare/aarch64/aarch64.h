@@ -107,7 +107,12 @@ unsigned spurious_count(void);
 /* Called for each interrupt instead of the usual end of it; NULL: nothing is. */
 extern void (*volatile interrupt_hook)(uint32_t acknowledged, unsigned intid);
 /* From the vectors. */
-void aarch64_exception(unsigned vector);
+void aarch64_exception(unsigned vector, uint64_t *return_to);
+/* Aborts of data accesses are counted, and their instructions skipped, instead of being the end. */
+extern volatile bool aborts_expected;
+extern volatile unsigned aborts;
+/* Calls code at an address where there may be none. False: it did not return by itself, but by an abort. */
+bool call_address(uint64_t at);
 
 /* The virtual timer of this processor: Arm ARM DDI 0487, D12. Ticks since some moment, which are the same for all. */
 uint64_t timer_now(void);
@@ -115,7 +120,7 @@ uint64_t timer_ticks(uint64_t us);
 void timer_set(uint64_t when);
 void timer_stop(void);
 
-/* --- cases: case_gic.c, case_platform.c --------------------------------------------------------------------------------------- */
+/* --- cases: case_gic.c, case_odd.c --------------------------------------------------------------------------------------- */
 
 void case_gic(const struct machine *m);
 void case_sgi(const struct machine *m);
@@ -123,5 +128,6 @@ void case_spi(const struct machine *m);
 void case_timer_level(const struct machine *m);
 void case_timer_cpus(const struct machine *m);
 void case_odd(const struct machine *m);
+void case_aborts(const struct machine *m);
 
 #endif

@@ -136,17 +136,6 @@ static void case_panic_reset(const struct machine *m)
 	give_up("a warm reset ends the machine");
 }
 
-/* A pair of registers where no memory is: no syndrome says what was to be read (Arm ARM DDI 0487, D19.2.37, ISV). */
-static void case_emulation(const struct machine *m)
-{
-	uint64_t a, b;
-
-	(void)m;
-	report_end();
-	__asm__ volatile("ldp %0, %1, [%2]" : "=&r"(a), "=r"(b) : "r"(arch_hole) : "memory");
-	give_up("an instruction that can't be emulated ends the machine");
-}
-
 const struct test_case arch_cases[] = {
 	{ "start", case_start },
 	{ "tree", case_tree },
@@ -159,6 +148,6 @@ const struct test_case arch_cases[] = {
 	{ "timer-cpus", case_timer_cpus },
 	{ "odd", case_odd },
 	{ "panic-reset", case_panic_reset },
-	{ "emulation", case_emulation },
+	{ "aborts", case_aborts },
 };
 const unsigned arch_case_count = COUNT(arch_cases);

@@ -108,3 +108,33 @@ void case_odd(const struct machine *m)
 	}
 	check(arch_io_read(fdt.pvpanic, 1) & 1, "nor the panic device, which knows of panics");
 }
+
+/* --- what no hypervisor can carry out --------------------------------------------------------------------------------------- */
+
+#define BEYOND 0xc0000000 /* behind RAM, and mapped as if it were some */
+
+/*
+ * Accesses of which the processor does not tell what was to be read or written (Arm ARM DDI 0487, D19.2.37, ISV): pairs of registers, and
+ * an address that moves on. Where a device is and where none is, the guest alone is to suffer from them.
+ */
+void case_aborts(const struct machine *m)
+{
+	const uint64_t places[] = { arch_hole, m->virtio[0].base, fdt.gic_dist };
+	uint64_t a, b;
+
+	aborts_expected = true;
+	for (unsigned i = 0; i < COUNT(places); i++) {
+		uint64_t at = places[i];
+		unsigned before = aborts;
+		__asm__ volatile("stp xzr, xzr, [%0]" ::"r"(at) : "memory");
+		__asm__ volatile("str wzr, [%0], #4" : "+r"(at)::"memory");
+		check(aborts == before + 2, "writes at 0x%lx that can't be carried out are aborts", places[i]);
+	}
+	unsigned before = aborts;
+	__asm__ volatile("ldp %0, %1, [%2]" : "=&r"(a), "=r"(b) : "r"(arch_hole) : "memory");
+	check(aborts == before + 1, "so is a read");
+	aborts_expected = false;
+	check(!call_address(BEYOND), "so is a call of code where nothing is");
+	check(io_read32(BEYOND) == UINT32_MAX, "which reads as all ones");
+	check(device_interrupts(m), "a device works all the same");
+}

@@ -80,7 +80,7 @@ set_up:
 /* --- exceptions ----------------------------------------------------------------------------------------------------------- */
 
 /*
- * Sixteen entries (Arm ARM DDI 0487, D1.4.1): aarch64_exception() gets their number. An interrupt may itself be interrupted, if its
+ * Sixteen entries (Arm ARM DDI 0487, D1.4.1): aarch64_exception() gets their number, and where they return to. An interrupt may itself be interrupted, if its
  * handler lets that happen: so the return address and the state are saved too.
  */
 	.balign 2048
@@ -88,7 +88,7 @@ vectors:
 	.set vector, 0
 	.rept 16
 	.balign 128
-	sub sp, sp, #192
+	sub sp, sp, #FRAME_BYTES
 	stp x0, x1, [sp]
 	mov x1, #vector
 	b excepted
@@ -107,10 +107,11 @@ excepted:
 	stp x18, x30, [sp, #144]
 	mrs x2, ELR_EL1
 	mrs x3, SPSR_EL1
-	stp x2, x3, [sp, #160]
+	stp x2, x3, [sp, #FRAME_ELR]
 	mov x0, x1
+	add x1, sp, #FRAME_ELR
 	bl aarch64_exception
-	ldp x2, x3, [sp, #160]
+	ldp x2, x3, [sp, #FRAME_ELR]
 	msr ELR_EL1, x2
 	msr SPSR_EL1, x3
 	ldp x2, x3, [sp, #16]
@@ -123,7 +124,7 @@ excepted:
 	ldp x16, x17, [sp, #128]
 	ldp x18, x30, [sp, #144]
 	ldp x0, x1, [sp]
-	add sp, sp, #192
+	add sp, sp, #FRAME_BYTES
 	eret
 
 /* --- data ----------------------------------------------------------------------------------------------------------------- */

@@ -20,11 +20,67 @@ unsigned spurious_count(void)
 	return spurious;
 }
 
-void aarch64_exception(unsigned vector)
+/* --- exceptions that an instruction makes ------------------------------------------------------------------------------------- */
+
+/* ESR_EL1: Arm ARM DDI 0487, D19.2.37. */
+#define SYNDROME_CLASS_SHIFT 26
+#define SYNDROME_CLASSES 0x3f
+#define CLASS_INSTRUCTION_ABORT 0x21
+#define CLASS_DATA_ABORT 0x25
+#define INSTRUCTION_BYTES 4
+
+volatile bool aborts_expected;
+volatile unsigned aborts;
+
+static volatile uint64_t call_returns_to; /* 0: no call is being tried */
+
+bool call_address(uint64_t at)
 {
-	if (vector != VECTOR_IRQ)
-		give_up("no exception happens: vector %u, syndrome 0x%lx at 0x%lx, about 0x%lx", vector, read_register("ESR_EL1"),
+	unsigned before = aborts;
+
+	__asm__ volatile("adr x9, 1f\n\t"
+			 "str x9, [%1]\n\t"
+			 "blr %0\n"
+			 "1:"
+			 :
+			 : "r"(at), "r"(&call_returns_to)
+			 : "x9", "x30", "memory");
+	call_returns_to = 0;
+	return aborts == before;
+}
+
+static bool expected(uint64_t syndrome, uint64_t *return_to)
+{
+	switch (syndrome >> SYNDROME_CLASS_SHIFT & SYNDROME_CLASSES) {
+	case CLASS_DATA_ABORT:
+		*return_to += INSTRUCTION_BYTES;
+		return aborts_expected;
+	case CLASS_INSTRUCTION_ABORT:
+		*return_to = call_returns_to;
+		return call_returns_to;
+	default:
+		return false;
+	}
+}
+
+static void instruction_exception(unsigned vector, uint64_t *return_to)
+{
+	uint64_t syndrome = read_register("ESR_EL1");
+
+	if (vector != VECTOR_SYNCHRONOUS || !expected(syndrome, return_to))
+		give_up("no exception happens: vector %u, syndrome 0x%lx at 0x%lx, about 0x%lx", vector, syndrome,
 			read_register("ELR_EL1"), read_register("FAR_EL1"));
+	aborts++;
+}
+
+/* --- interrupts --------------------------------------------------------------------------------------------------------------- */
+
+void aarch64_exception(unsigned vector, uint64_t *return_to)
+{
+	if (vector != VECTOR_IRQ) {
+		instruction_exception(vector, return_to);
+		return;
+	}
 	uint32_t acknowledged = gic_acknowledge();
 	unsigned intid = gic_intid(acknowledged);
 	if (intid >= INTIDS_COUNTED) {

@@ -29,8 +29,13 @@
 #define CPUS_MAX 254
 #define OTHER_STACK_SHIFT 12
 
-/* What the vectors say of an exception: interrupts are the one kind that is expected. */
+/* Two of the sixteen vectors: an exception by an instruction, an interrupt. */
+#define VECTOR_SYNCHRONOUS 4
 #define VECTOR_IRQ 5
+
+/* What an exception puts on the stack. */
+#define FRAME_ELR 160
+#define FRAME_BYTES 192
 
 /* Offsets in struct boot_registers. */
 #define BOOT_X0 0
