@@ -60,7 +60,7 @@ other_gics() {
 	for kind in v2 v3; do
 		case " $1 " in
 		*" $kind "*) ;;
-		*) refused "--gic $kind" 122 "--gic $kind: KVM on this host has none such" "test=poweroff" --gic "$kind" ;;
+		*) ends "--gic $kind" 122 "--gic $kind: KVM on this host has none such" "test=poweroff" --gic "$kind" ;;
 		esac
 	done
 }

@@ -14,8 +14,8 @@ cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build/$(uname -m)}
 tinyvmm=${TINYVMM:-$build/tinyvmm}
 guests=${GUESTS:-$build/guest}
-limit_seconds=40
-[ -z "${NESTED:-}" ] || limit_seconds=120
+limit_seconds=90
+[ -z "${NESTED:-}" ] || limit_seconds=240
 
 if ! [ -c /dev/kvm ] || ! : 2>/dev/null 3<>/dev/kvm; then
 	skip "bare-metal guest" "no access to /dev/kvm"
