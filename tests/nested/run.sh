@@ -3,7 +3,7 @@
 #
 # run.sh SCRIPT...: runs scripts of this directory against a stock kernel, in one emulated machine, or right here on a host with hardware
 # virtualization. prepare.sh and the build come before. ARCH=aarch64 is for that architecture instead of the host's, with BOARD=gicv2, gicv3
-# or raspi3 (see scripts/nested.sh).
+# or raspi3 (see scripts/nested.sh). After `make guest-bare` it also runs ../guest/test_bare.sh in there.
 set -eu
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib.sh
@@ -17,12 +17,12 @@ busybox=$(busybox_static "$demo")
 if [ -z "$system" ] && hardware_kvm; then
 	TINYVMM=$PWD/$build/tinyvmm KERNEL=$demo/kernel/boot/vmlinuz-$release MODULES=$demo/kernel ROOTFS=$demo/rootfs.img \
 		VMLINUX=$demo/vmlinux COMPRESSED_MODULES=$demo/modules BUILTIN=$demo/builtin BUSYBOX=$busybox \
-		DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' exec tests/nested/outer.sh "$@"
+		DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' GUESTS=$PWD/$build/guest exec tests/nested/outer.sh "$@"
 fi
 
 # Programs of which busybox has no version that does
 programs=()
-for program in bash tail sed truncate ip e2fsck mke2fs debugfs sfdisk script; do
+for program in bash tail sed truncate cksum ip e2fsck mke2fs debugfs sfdisk script; do
 	programs+=(--program "$(program_path "$program")")
 done
 # What prepare.sh made; an AArch64 kernel has no vmlinux to unpack
@@ -30,13 +30,15 @@ files=()
 for file in rootfs.img vmlinux modules builtin; do
 	[ ! -e "$demo/$file" ] || files+=(--file "$demo/$file:/root/$file")
 done
+[ ! -e "$build/guest/bare" ] || files+=(--file "$build/guest:/src/guest")
 mkdir -p build/check
 # The largest guest has 4 GiB: what is not touched costs nothing
 exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$demo/kernel" --busybox "$busybox" --memory 5120 --cpus 2 \
-	--timeout "${NESTED_SECONDS:-1800}" --log "build/check/outer-${BOARD:+$BOARD-}$1.log" \
+	--timeout "${NESTED_SECONDS:-1800}" --log "build/check/outer-${BOARD:+$BOARD-}${1##*/}.log" \
 	--tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
 	--file docs:/src/docs "${files[@]}" -- \
 	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux \
 	BUSYBOX=/bin/busybox COMPRESSED_MODULES=/root/modules BUILTIN=/root/builtin DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver \
+	GUESTS=/src/guest \
 	bash /src/tests/nested/outer.sh "$@"
