@@ -7,9 +7,11 @@
 busybox=/bin/busybox
 $busybox echo 'bench: at init'
 
-# A monitor without ACPI (kvmtool) has no power switch, but takes a reboot for the end.
+# An x86 monitor without ACPI (kvmtool) has no power switch, but takes a reboot for the end. AArch64 has PSCI for it.
 off() {
-	[ -d /sys/firmware/acpi ] || $busybox reboot -f
+	if [ "$($busybox uname -m)" = x86_64 ] && ! [ -d /sys/firmware/acpi ]; then
+		$busybox reboot -f
+	fi
 	$busybox poweroff -f
 }
 

@@ -16,8 +16,8 @@ release=$(<"$demo/kernel/release")
 busybox=$(busybox_static "$demo")
 if [ -z "$system" ] && hardware_kvm; then
 	TINYVMM=$PWD/$build/tinyvmm KERNEL=$demo/kernel/boot/vmlinuz-$release MODULES=$demo/kernel ROOTFS=$demo/rootfs.img \
-		VMLINUX=$demo/vmlinux COMPRESSED_MODULES=$demo/modules BUSYBOX=$busybox DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' \
-		GUESTS=$PWD/$build/guest exec tests/nested/outer.sh "$@"
+		VMLINUX=$demo/vmlinux COMPRESSED_MODULES=$demo/modules BUILTIN=$demo/builtin BUSYBOX=$busybox \
+		DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' GUESTS=$PWD/$build/guest exec tests/nested/outer.sh "$@"
 fi
 
 # Programs of which busybox has no version that does
@@ -27,7 +27,7 @@ for program in bash tail sed truncate cksum ip e2fsck mke2fs debugfs sfdisk scri
 done
 # What prepare.sh made; an AArch64 kernel has no vmlinux to unpack
 files=()
-for file in rootfs.img vmlinux modules; do
+for file in rootfs.img vmlinux modules builtin; do
 	[ ! -e "$demo/$file" ] || files+=(--file "$demo/$file:/root/$file")
 done
 [ ! -e "$build/guest/bare" ] || files+=(--file "$build/guest:/src/guest")
@@ -39,5 +39,6 @@ exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
 	--file docs:/src/docs "${files[@]}" -- \
 	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux \
-	BUSYBOX=/bin/busybox COMPRESSED_MODULES=/root/modules DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver GUESTS=/src/guest \
+	BUSYBOX=/bin/busybox COMPRESSED_MODULES=/root/modules BUILTIN=/root/builtin DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver \
+	GUESTS=/src/guest \
 	bash /src/tests/nested/outer.sh "$@"
