@@ -16,8 +16,8 @@ $(BUILD)/guest/init: $(INIT_SOURCES) $(wildcard guest/*.h) guest/guest.mk
 # vmm/init_blob.c includes the binary by .incbin.
 $(BUILD)/vmm/init_blob.o: $(BUILD)/guest/init
 
-# The bare-metal test guest (guest/bare): boots instead of a kernel, and comes in two ways. On x86_64 one is an ELF file with a PVH note, the
-# other has none and is started at its 64-bit entry; on AArch64 they are Images, the one at the beginning of RAM, the other behind it.
+# The bare-metal test guest (guest/bare): boots instead of a kernel, and comes in two ways. On x86_64 one is an ELF file with a PVH note,
+# the other has none and is started at its 64-bit entry; on AArch64 they are Images, one at the beginning of RAM, the other behind it.
 BARE := $(BUILD)/guest/bare
 BARE_SOURCES := $(wildcard guest/bare/*.c guest/bare/$(ARCH)/*.c guest/bare/$(ARCH)/entry.S)
 BARE_FLAGS_x86_64 := -mgeneral-regs-only -mno-red-zone -fcf-protection=none

@@ -162,7 +162,8 @@ case_disk() {
 	local name=$1 image=$test_dir/disk.img
 	new_image "$image"
 	case_ok "$name" "$2 image_cksum=$(sum_of "$image")" --disk "$image$3" --net none "${@:4}"
-	same "bare $which$name: what the guest wrote is in the image" "$(sed -n 's/^# image cksum //p' "$output" | tr -d '\r')" "$(sum_of "$image")"
+	same "bare $which$name: what the guest wrote is in the image" "$(sed -n 's/^# image cksum //p' "$output" | tr -d '\r')" \
+		"$(sum_of "$image")"
 }
 
 disk_cases() {
@@ -190,8 +191,8 @@ full_disk() {
 	fi
 	# shellcheck disable=SC2016 # expanded inside
 	"${enter[@]}" bash -c 'mount -t tmpfs -o size=1m tmpfs "$1" && truncate -s 4M "$1/image" && shift && exec "$@"' bash "$mount" \
-		timeout -k 5 $((limit_seconds + 20)) "$tinyvmm" --kernel "$guests/bare" --initrd "$initrd" --memory 64M --timeout "$limit_seconds" \
-		--net none --append test=blk-full --disk "$mount/image" "${machine[@]}" >"$output" 2>"$errors" </dev/null
+		timeout -k 5 $((limit_seconds + 20)) "$tinyvmm" --kernel "$guests/bare" --initrd "$initrd" --memory 64M \
+		--timeout "$limit_seconds" --net none --append test=blk-full --disk "$mount/image" "${machine[@]}" >"$output" 2>"$errors" </dev/null
 	status=$?
 	findings "blk, full"
 	same "bare ${which}blk, full: exit status of a power-off" 0 "$status"

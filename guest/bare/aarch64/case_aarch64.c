@@ -36,7 +36,8 @@ static void case_tree(const struct machine *m)
 	check(fdt.gic_version == 2 || fdt.gic_second_bytes >= 0x20000ul * cpus, "a redistributor for each processor, where there are any");
 	check(fdt.cpus == cpus && fdt.cpus_by_psci == cpus, "%u processors, to be started by PSCI", cpus);
 	check(fdt.psci && fdt.psci_by_hvc, "PSCI 0.2 or later by HVC");
-	check(fdt.timer_intid > INTID_PPI && fdt.timer_intid < INTID_SPI && fdt.timer_always_on, "a timer that goes on while processors sleep");
+	check(fdt.timer_intid > INTID_PPI && fdt.timer_intid < INTID_SPI && fdt.timer_always_on,
+	      "a timer that goes on while processors sleep");
 	check(fdt.serial == 0x1000000 && fdt.serial_line, "the serial port");
 	check(fdt.stdout_is_serial, "it is standard output's path");
 	check(fdt.rtc && fdt.pvpanic, "the clock and the panic device");
@@ -80,7 +81,8 @@ static void case_psci(const struct machine *m)
 	check(psci_call(PSCI_FEATURES, PSCI_CPU_ON, 0, 0) >= 0, "CPU_ON is a feature");
 	check(psci_call(PSCI_FEATURES, 0x84000fff, 0, 0) == PSCI_NOT_SUPPORTED, "what there is none of is no feature");
 	check(psci_call(0x84000fff, 0, 0, 0) == PSCI_NOT_SUPPORTED, "and not supported");
-	check(psci_call(PSCI_CPU_ON, 0xff00ffffff, arch_ram, 0) == PSCI_INVALID_PARAMETERS, "a processor that does not exist can't be started");
+	check(psci_call(PSCI_CPU_ON, 0xff00ffffff, arch_ram, 0) == PSCI_INVALID_PARAMETERS,
+	      "a processor that does not exist can't be started");
 	check(psci_call(PSCI_AFFINITY_INFO, fdt.mpidr[0], 0, 0) == PSCI_IS_ON, "the first processor is on");
 	check(psci_start(0, run_and_stop) == PSCI_ALREADY_ON, "and can't be started");
 	check(m->cpus == 2 && is_off(1), "the second one is off");

@@ -330,7 +330,8 @@ void case_spi(const struct machine *m)
 	gic_route(INTID_A, m->cpus - 1);
 	wait_until(up);
 	gic_set_pending(INTID_A, true);
-	check(wait_until(interrupt_count(m->cpus - 1, INTID_A) == 1) && stays(INTID_A, before + 1), "it goes to the processor it is routed to");
+	check(wait_until(interrupt_count(m->cpus - 1, INTID_A) == 1) && stays(INTID_A, before + 1),
+	      "it goes to the processor it is routed to");
 	check(!spurious_count(), "none was spurious");
 }
 

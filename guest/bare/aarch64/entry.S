@@ -13,7 +13,7 @@ start:
 	.word 0
 	.quad text_offset
 	.quad image_bytes
-	.quad 0x2		/* little-endian, pages of 4 KiB, to be placed as near to the beginning of RAM as can be */
+	.quad 0x2		/* little-endian, pages of 4 KiB, as near to the beginning of RAM as can be */
 	.quad 0, 0, 0
 	.ascii "ARM\x64"
 	.word 0			/* no PE header */
@@ -80,8 +80,8 @@ set_up:
 /* --- exceptions ----------------------------------------------------------------------------------------------------------- */
 
 /*
- * Sixteen entries (Arm ARM DDI 0487, D1.4.1): aarch64_exception() gets their number, and where they return to. An interrupt may itself be interrupted, if its
- * handler lets that happen: so the return address and the state are saved too.
+ * Sixteen entries (Arm ARM DDI 0487, D1.4.1): aarch64_exception() gets their number, and where they return to. An interrupt may itself
+ * be interrupted, if its handler lets that happen: so the return address and the state are saved too.
  */
 	.balign 2048
 vectors:

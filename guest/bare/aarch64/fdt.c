@@ -37,9 +37,23 @@ enum property {
 };
 
 static const char *const property_names[PROPERTIES] = {
-	"#address-cells", "#size-cells", "compatible",	       "device_type",	   "reg",	  "interrupts", "enable-method", "method",
-	"always-on",	  "dma-coherent", "bootargs",	       "linux,initrd-start", "linux,initrd-end", "stdout-path", "kaslr-seed",	 "rng-seed",
-	"serial0",
+	[ADDRESS_CELLS] = "#address-cells",
+	[SIZE_CELLS] = "#size-cells",
+	[COMPATIBLE] = "compatible",
+	[DEVICE_TYPE] = "device_type",
+	[REG] = "reg",
+	[INTERRUPTS] = "interrupts",
+	[ENABLE_METHOD] = "enable-method",
+	[METHOD] = "method",
+	[ALWAYS_ON] = "always-on",
+	[DMA_COHERENT] = "dma-coherent",
+	[BOOTARGS] = "bootargs",
+	[INITRD_START] = "linux,initrd-start",
+	[INITRD_END] = "linux,initrd-end",
+	[STDOUT_PATH] = "stdout-path",
+	[KASLR_SEED] = "kaslr-seed",
+	[RNG_SEED] = "rng-seed",
+	[SERIAL0] = "serial0",
 };
 
 struct value {
@@ -168,7 +182,7 @@ static void take_cpu(struct walk *w, const struct node *n)
 {
 	uint64_t mpidr, none;
 
-	if (!n->value[DEVICE_TYPE].at || !has_text(&n->value[DEVICE_TYPE], "cpu") || !range(n, 0, &mpidr, &none) || w->facts->cpus >= CPUS_MAX)
+	if (!has_text(&n->value[DEVICE_TYPE], "cpu") || !range(n, 0, &mpidr, &none) || w->facts->cpus >= CPUS_MAX)
 		return;
 	w->facts->mpidr[w->facts->cpus++] = mpidr;
 	w->facts->cpus_by_psci += has_text(&n->value[ENABLE_METHOD], "psci");

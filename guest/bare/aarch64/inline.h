@@ -73,11 +73,11 @@ static inline void io_write32(uint64_t at, uint32_t value)
 }
 
 /* System registers, by name. A write is in force when the macro is done. */
-#define read_register(name)                                                \
-	({                                                                 \
-		uint64_t value_;                                           \
+#define read_register(name)                                                 \
+	({                                                                  \
+		uint64_t value_;                                            \
 		__asm__ volatile("mrs %0, " name : "=r"(value_)::"memory"); \
-		value_;                                                    \
+		value_;                                                     \
 	})
 #define write_register(name, value) __asm__ volatile("msr " name ", %0\n\tisb" ::"r"((uint64_t)(value)) : "memory")
 
