@@ -69,15 +69,23 @@ size_t strlen(const char *text);
 /* Bytes that differ from place to place and from seed to seed. */
 void fill_pattern(void *to, size_t count, uint64_t seed);
 
-/* Waits until the expression holds, but not for ever: many processors on a busy host may take their time. Its value then. */
-#define WAIT_MS 60000
-#define wait_until(expression) wait_until_for(WAIT_MS, expression)
-#define wait_until_for(ms, expression)                              \
-	({                                                          \
-		uint64_t end_ = arch_now_us() + (ms) * 1000ull;     \
-		while (!(expression) && arch_now_us() < end_)       \
-			arch_relax();                               \
-		!!(expression);                                     \
+/*
+ * Waits until the expression holds, but not for ever: many processors on a busy host may take their time. Its value then. A host that was
+ * stopped for a while makes the clock jump, which must not be the end of it: so the time is given twice.
+ */
+#define WAIT_MS 30000
+#define wait_until(expression) \
+	(wait_until_for(WAIT_MS, expression) || (say("%lu us: waited in vain for %s", arch_now_us(), #expression), false))
+#define wait_until_for(ms, expression)                                              \
+	({                                                                          \
+		uint64_t span_ = (ms) * 1000ull, end_ = arch_now_us() + span_;      \
+		for (unsigned left_ = 2; !(expression) && left_; arch_relax()) {    \
+			if (arch_now_us() >= end_) {                                \
+				left_--;                                            \
+				end_ = arch_now_us() + span_;                       \
+			}                                                           \
+		}                                                                   \
+		!!(expression);                                                     \
 	})
 
 #endif
