@@ -51,7 +51,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pr
 HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2
 OPTIMIZE ?= -O2 -g
 # Sections of their own, so that the linker can drop what nothing calls: the program has a size budget.
-SIZE := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fvisibility=hidden
+SIZE := -ffunction-sections -fdata-sections -fno-unwind-tables -fno-asynchronous-unwind-tables -fvisibility=hidden
 
 ifneq ($(SAN),)
 # fortified calls hide errors from the sanitizers

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What runs inside a guest. guest/init is static and freestanding, and is carried inside the program.
 
-# -z noseparate-code: one page-aligned segment less to carry in every initramfs.
-GUEST_CFLAGS := -std=gnu11 $(WARNINGS) -Os -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables \
+# -z noseparate-code, norelro: page-aligned segments less to carry in every initramfs. A page has 64 KiB on some AArch64 guests.
+GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Os -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-ffunction-sections -fdata-sections -fno-builtin -fno-strict-aliasing
-GUEST_LDFLAGS := -static -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -s
+GUEST_LDFLAGS := -static -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro -s
 
 INIT_SOURCES := guest/init.c $(wildcard guest/init_*.c)
 
@@ -19,7 +19,7 @@ $(BUILD)/vmm/init_blob.o: $(BUILD)/guest/init
 BARE := $(BUILD)/guest/bare
 BARE_SOURCES := $(wildcard guest/bare/*.c guest/bare/$(ARCH)/*.c guest/bare/$(ARCH)/entry.S)
 BARE_FLAGS_x86_64 := -mgeneral-regs-only -mno-red-zone -fcf-protection=none
-BARE_CFLAGS := -std=gnu11 $(WARNINGS) -O2 -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -fno-builtin \
+BARE_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -O2 -g0 -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables -fno-builtin \
 	-fno-strict-aliasing $(BARE_FLAGS_$(ARCH))
 BARE_CPPFLAGS := -I. -DGUEST_BARE_INLINE_H='"guest/bare/$(ARCH)/inline.h"'
 BARE_LDFLAGS := -static -nostdlib -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=0x1000 \

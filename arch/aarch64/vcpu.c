@@ -133,10 +133,29 @@ bool arch_reset_is_panic(const struct vcpu *vcpu)
 	return run->system_event.data[0] & KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2;
 }
 
+/*
+ * An access to a device by an instruction for which the processor tells no more than the address: a pair of registers, a vector, a
+ * write-back. No driver does that; it gets the abort with which a bus answers (api.rst, KVM_EXIT_ARM_NISV).
+ */
+static void abort_access(struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events events = { .exception.ext_dabt_pending = 1 };
+
+	if (!atomic_exchange(&vcpu->vm->arch->odd_access_logged, true))
+		log_warn("vCPU %u: the guest touched 0x%llx with an instruction that no device understands: it gets an abort", vcpu->index,
+			 vcpu->run->arm_nisv.fault_ipa);
+	if (ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events)) {
+		fail(vcpu, "an abort");
+		vcpu->vm->stop(vcpu->vm, VM_FAULT);
+	}
+}
+
 bool arch_vcpu_exit(struct vcpu *vcpu)
 {
-	(void)vcpu;
-	return false;
+	if (vcpu->run->exit_reason != KVM_EXIT_ARM_NISV)
+		return false;
+	abort_access(vcpu);
+	return true;
 }
 
 void arch_vcpu_explain(struct vcpu *vcpu)

@@ -64,6 +64,9 @@ int arch_vm_init(struct vm *vm)
 		return -ENOMEM;
 	vm->arch = arch;
 	arch->gic.fd = -1;
+	/* Else such an access would end the machine (arch_vcpu_exit()). */
+	if (kvm_capability(&vm->kvm, KVM_CAP_ARM_INJECT_EXT_DABT))
+		kvm_enable(&vm->kvm, KVM_CAP_ARM_NISV_TO_USER, 0);
 	int err = choose_features(arch, &vm->kvm);
 	return err ? err : gic_init(&arch->gic, vm);
 }

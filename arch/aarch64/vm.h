@@ -3,6 +3,8 @@
 #ifndef ARCH_AARCH64_VM_H
 #define ARCH_AARCH64_VM_H
 
+#include <stdatomic.h>
+
 #include "arch/aarch64/gic.h"
 #include "arch/aarch64/map.h"
 
@@ -10,6 +12,7 @@ struct arch_vm {
 	struct gic gic;
 	uint32_t cpu_target, cpu_features; /* KVM_ARM_VCPU_INIT's, but for KVM_ARM_VCPU_POWER_OFF */
 	bool pmu, sve;
+	atomic_bool odd_access_logged;
 	/* By vCPU. */
 	int vcpu_fd[CPUS_MAX]; /* the vCPU's own */
 	uint64_t mpidr[CPUS_MAX];

@@ -110,7 +110,6 @@ static void nothing_there(void **state)
 	examine(host);
 	assert_int_equal(host->status, EXIT_HOST);
 	says(host, "FAULT virtualization  no ");
-	says(host, "-> turn it on in the firmware's set-up");
 	says(host, "FAULT /dev/kvm        No such file or directory");
 	says(host, "FAULT seccomp         this kernel has no system-call filters");
 	says(host, "note  huge pages      this kernel has no transparent ones");
@@ -133,6 +132,9 @@ static void module_not_loaded(void **state)
 	struct fake_host *host = *state;
 
 	need_x86();
+	put(host, "/proc/cpuinfo", "flags : fpu\n");
+	examine(host);
+	says(host, "-> turn it on in the firmware's set-up");
 	put(host, "/proc/cpuinfo", "flags : fpu svm\n");
 	put(host, "/sys/module/kvm_amd/parameters/nested", "1\n");
 	examine(host);
@@ -145,6 +147,16 @@ static void module_not_loaded(void **state)
 	says(host, "guests of this host get no virtualization of their own");
 	says(host, "-> this is a container: start it with --device /dev/kvm");
 	says_not(host, "modprobe kvm-amd");
+}
+
+/* A Pi tells its name in its device tree. */
+static void board(void **state)
+{
+	struct fake_host *host = *state;
+
+	put(host, "/proc/device-tree/model", "Raspberry Pi 3 Model B Plus Rev 1.3");
+	examine(host);
+	says(host, "  ok    board           Raspberry Pi 3 Model B Plus Rev 1.3\n");
 }
 
 static void guest_without_nesting(void **state)
@@ -246,6 +258,7 @@ int main(void)
 		HOST_TEST(guest_without_nesting),  HOST_TEST(software_emulation),
 		HOST_TEST(no_kvm_behind_the_name), HOST_TEST(no_permission),
 		HOST_TEST(kernel_settings),        HOST_TEST(this_host),
+		HOST_TEST(board),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
