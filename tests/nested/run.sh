@@ -31,8 +31,12 @@ files=()
 for file in rootfs.img vmlinux kernels modules; do
 	[ ! -e "$demo/$file" ] || files+=(--file "$demo/$file:/root/$file")
 done
+# What unit tests run, and what they compare with each other
 case " $* " in
-*/test_units.sh*) files+=(--file "$build/tests/unit:/src/unit" --library libcmocka.so.0) ;;
+*/test_units.sh*)
+	programs+=(--program "$(program_path mkfs.ext4)")
+	files+=(--file "$build/tests/unit:/src/unit" --file completion:/src/completion --library libcmocka.so.0)
+	;;
 esac
 # Linux's clock ticks by real time, its work goes on as the host's load lets it: four processors of a Raspberry Pi, in which a tick costs many
 # exits, can end up doing nothing but ticks. On these boards time is counted in instructions instead (2 ns each), which also keeps
