@@ -181,7 +181,7 @@ icount_runs() {
 		return
 	fi
 	ROUNDS=1 guest_runs_nested boot --cpus 1 --qemu-arg -icount --qemu-arg shift=0 |
-		sed -n 's/^\(sample [^ ]* \)init /\1init_icount /p; /^failed/p' || echo "failed: the run by instructions ended early"
+		sed -n 's/^\(sample [^ ]* \)init /\1init_icount /p; /^failed/p; /^versions/p' || echo "failed: the run by instructions ended early"
 }
 
 sizes() {
@@ -213,7 +213,8 @@ for name in $VMMS $IO_VMMS; do
 	columns+="${columns:+|}$name=$(vmm_title "$name")"
 done
 {
-	echo "$(sed -n 's/^versions //p' "$samples" | head -n 1), Linux $release, $(date -u +%Y-%m-%d)."
+	versions=$(sed -n 's/^versions //p' "$samples" | head -n 1)
+	echo "${versions:-tinyvmm and QEMU}, Linux $release, $(date -u +%Y-%m-%d)."
 	echo "Host: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, Linux $(uname -r)."
 	if native; then
 		echo "Guests on the host's own KVM."
