@@ -3,8 +3,9 @@
  * What an architecture gives: the hooks between KVM and the machine, in the order in which a machine's life calls them.
  *
  * arch/x86_64 and arch/aarch64 each implement all of it, under the same file names: map.c (addresses), vm.c (before and after the vCPUs),
- * vcpu.c (registers, exits), load.c (kernel and tables into memory). What one of them has no use for does nothing there. All return 0 or a negative errno, and log what they fail at. Main
- * thread only, but for arch_vcpu_exit(), arch_vcpu_ran(), arch_vcpu_line(), an irq's pulse() and arch_load_kernel().
+ * vcpu.c (registers, exits), load.c (kernel and tables into memory). What one of them has no use for does nothing there. All return 0 or
+ * a negative errno, and log what they fail at. Main thread only, but for arch_vcpu_exit(), arch_vcpu_ran(), arch_vcpu_line(), an irq's
+ * pulse() and arch_load_kernel().
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H

@@ -5,9 +5,15 @@ $(BUILD)/bench/measure: bench/measure.c
 	@mkdir -p $(@D)
 	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) -std=gnu11 $(WARNINGS) -O2 -static -s -o $@ $<
 
+$(BUILD)/bench/first-run.so: bench/first-run.c
+	@mkdir -p $(@D)
+	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -O2 -shared -fPIC -s -o $@ $<
+
+BENCH_PROGRAMS := $(BUILD)/bench/measure $(BUILD)/bench/first-run.so
+
 .PHONY: bench-vmm
-bench-vmm: ## tinyvmm beside QEMU, in numbers (ROUNDS=3, BENCH='boot io ...', PEER='name=command'; some ten minutes)
-	@scripts/install-deps.sh build bench
-	@$(MAKE) --no-print-directory tinyvmm $(BUILD)/bench/measure
+bench-vmm: ## tinyvmm beside QEMU, in numbers (ARCH=, BOARD=, ROUNDS=3, BENCH='boot io ...', PEER='name=command'; some ten minutes)
+	@scripts/install-deps.sh $(if $(CROSS),bench-$(ARCH),build bench)
+	@$(MAKE) --no-print-directory tinyvmm $(BENCH_PROGRAMS)
 	@$(STRIP) -o $(BUILD)/bench/tinyvmm $(BUILD)/tinyvmm
-	@bench/bench-vmm.sh $(BUILD)/bench/tinyvmm $(BUILD)/bench/measure
+	@ARCH=$(ARCH) STRIP=$(STRIP) bench/bench-vmm.sh $(BUILD)/bench/tinyvmm $(BENCH_PROGRAMS)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # first-run.sh: the time from exec to the first KVM_RUN, by strace, on this machine's own /dev/kvm, also one that only emulates: nothing has
-# run in the guest by then. Prints "sample VMM first_run MILLISECONDS", ROUNDS of each, interleaved. Environment: as for outer.sh.
+# run in the guest by then. strace also stops every process and thread that helps with the set-up; first-run.c does not. Prints
+# "sample VMM first_run_traced MILLISECONDS", ROUNDS of each, interleaved. Environment: as for outer.sh.
 set -eu
 # shellcheck source=bench/vmms.sh
 . "$(dirname "$0")/vmms.sh"
@@ -19,10 +20,10 @@ trap cleanup EXIT
 # Only the calls named are stopped at: the rest runs at full speed (--seccomp-bpf).
 first_run() {
 	local command=() deadline=$((SECONDS + 20))
-	vmm_command "$1" boot || return 0
-	case $1 in tinyvmm*) command=("${command[0]}" --allow-emulation "${command[@]:1}") ;; esac
+	vmm_command "$1" start || return 0
 	: >"$tmp/trace"
-	setsid strace -f -ttt --seccomp-bpf -e trace=execve,ioctl -e signal=none -o "$tmp/trace" "${command[@]}" <"$tmp/input" >"$tmp/output" 2>&1 &
+	setsid strace -f -ttt --seccomp-bpf -e trace=execve,ioctl -e signal=none -o "$tmp/trace" \
+		"${command[@]}" <"$tmp/input" >"$tmp/output" 2>&1 &
 	tracer=$!
 	until grep -q 'KVM_RUN' "$tmp/trace"; do
 		if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "$tracer" 2>/dev/null; then
@@ -37,7 +38,7 @@ first_run() {
 	tracer=''
 	awk -v name="$1" '
 		/execve\(/ && !start { start = $2 }
-		/KVM_RUN/ && start { printf "sample %s first_run %.1f\n", name, ($2 - start) * 1000; exit }' "$tmp/trace"
+		/KVM_RUN/ && start { printf "sample %s first_run_traced %.1f\n", name, ($2 - start) * 1000; exit }' "$tmp/trace"
 }
 
 mkfifo "$tmp/input"

@@ -37,6 +37,7 @@ function scaled(key, value) {
 
 BEGIN {
 	row("first_run", "exec to first KVM_RUN, ms", 1)
+	row("first_run_traced", "the same under strace, ms", 1)
 	row("init", "boot to `/init`, s", 2)
 	row("init_icount", "boot to `/init`, by instructions counted, s", 2)
 	row("cpu_boot", "CPU time of a boot, s", 2)

@@ -307,7 +307,7 @@ int command_run(struct init *in)
 	sys_sigmask(SYS_SIG_BLOCK, child_signal);
 	cmd.signals = (int)SYS4(signalfd4, -1, &child_signal, SYS_SIGMASK_BYTES, O_CLOEXEC | O_NONBLOCK);
 	if (cmd.signals < 0)
-		init_fatal(in, cmd.signals, "cannot start the command", NULL);
+		init_fatal(in, cmd.signals, "cannot start the command without signalfd (CONFIG_SIGNALFD)", NULL);
 	if (stdio && text_equal(stdio, "tty"))
 		open_tty(&cmd);
 	else if (stdio)

@@ -71,9 +71,9 @@ ubuntu_ports() {
 	done
 }
 
-# foreign_library SONAME: its path in the system's tree; nothing when it is not there.
+# foreign_library SONAME: its path in the system's tree; nothing when it is not there. Programs find some in directories of their own.
 foreign_library() {
-	find "$system"/usr/lib/*-linux-gnu/"$1" "$system/usr/lib/$1" 2>/dev/null | head -n 1 || true
+	find "$system"/usr/lib/*-linux-gnu/"$1" "$system/usr/lib/$1" "$system"/usr/lib/*-linux-gnu/*/"$1" 2>/dev/null | head -n 1 || true
 }
 
 # What elf_closure prints, without the dynamic linker, which can't run here: files name what they need.

@@ -7,6 +7,8 @@ set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+host_qemu() { if [ "$(uname -m)" = aarch64 ]; then echo qemu-system-arm; else echo qemu-system-x86; fi; }
+
 # Packages of a group, after what they are for.
 group() {
 	case $1 in
@@ -35,6 +37,7 @@ group() {
 		group demo
 		echo "for the unit tests:" libcmocka-dev libfdt-dev device-tree-compiler acpica-tools gzip xz-utils zstd lz4 bzip2
 		echo "for the sanitizers and fuzz targets:" clang libclang-rt-dev
+		echo "to build a kernel with everything built in:" bc bison flex libelf-dev
 		echo "for partitioned test disks:" fdisk
 		echo "to see what the sandbox allows being used:" strace
 		echo "for a test network:" iproute2
@@ -45,14 +48,21 @@ group() {
 	bench)
 		group demo
 		echo "to measure:" fio iperf3 strace
-		echo "to compare with:" qemu-system-x86
+		echo "to compare with:" "$(host_qemu)"
+		;;
+	bench-aarch64)
+		if [ "$(uname -m)" = aarch64 ]; then
+			group bench
+		else
+			group demo-aarch64
+		fi
 		;;
 	lint)
 		group build
 		echo "to check the sources:" shellcheck cppcheck clang-tidy clang-format
 		;;
 	docs) echo "for the man pages:" scdoc ;;
-	*) die "no such group: $1 (build, test, demo, bench, lint, docs, build-aarch64, demo-aarch64)" ;;
+	*) die "no such group: $1 (build, test, demo, bench, lint, docs; build-, demo- and bench-aarch64)" ;;
 	esac
 }
 
@@ -105,6 +115,9 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # AArch64's own libraries and programs are not installed but unpacked: scripts/foreign.sh says why.
-case " $* " in
-*-aarch64' '*) [ -n "$check_only" ] || "$(dirname "$0")/get-system.sh" aarch64 ;;
-esac
+if [ -z "$check_only" ]; then
+	case " $* " in
+	*' bench-aarch64 '*) "$(dirname "$0")/get-system.sh" aarch64 bench ;;
+	*-aarch64' '*) "$(dirname "$0")/get-system.sh" aarch64 ;;
+	esac
+fi

@@ -160,10 +160,11 @@ elf_closure() {
 
 # tree_program ROOT FILE [NAME]: puts a program into ROOT/usr/bin and its libraries into ROOT/usr/lib.
 tree_program() {
-	local root=$1 file=$2 name=${3:-${2##*/}} lib
+	local root=$1 file=$2 name=${3:-${2##*/}} files lib
+	files=$(elf_closure "$file") || return 1
 	rm -f "$root/usr/bin/$name"
 	install -m 755 "$file" "$root/usr/bin/$name"
-	elf_closure "$file" | tail -n +2 | while read -r lib; do
+	tail -n +2 <<<"$files" | while read -r lib; do
 		[ -e "$root/usr/lib/${lib##*/}" ] || install -m 755 "$lib" "$root/usr/lib/${lib##*/}"
 	done
 }

@@ -42,8 +42,9 @@ devices/block    vmm/core vmm/util
 devices/net      vmm/core vmm/util
 devices/virtio   devices/*.h devices/block/block.h devices/block/file.h devices/net/netdev.h vmm/core vmm/util
 guest
-guest/bare       guest/bare/x86_64
-guest/bare/x86_64 guest/bare
+guest/bare       guest/bare/x86_64 guest/bare/aarch64
+guest/bare/x86_64 guest/bare/*.h
+guest/bare/aarch64 guest/bare/*.h
 ctr              guest/protocol.h vmm/core vmm/util
 vmm              arch/*.h devices guest/protocol.h vmm/core vmm/util
 bench            ctr vmm/core vmm/util

@@ -3,7 +3,8 @@
 
 UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 UNIT_SOURCES := $(filter-out $(foreach a,$(filter-out $(ARCH),x86_64 aarch64),tests/unit/arch/$(a)/%),$(UNIT_SOURCES))
-# What of AArch64 is plain C is tested on every host. Its objects are linked before the library, where this architecture's have the same names.
+# What of AArch64 is plain C is tested on every host. Its objects are linked before the library, where this architecture's have the same
+# names.
 PORTABLE := $(if $(filter aarch64,$(ARCH)),,fdt host load)
 UNIT_SOURCES += $(PORTABLE:%=tests/unit/arch/aarch64/test_%.c)
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)

@@ -215,8 +215,9 @@ const struct cli_option cli_options[] = {
 	{ .heading = "Guest" },
 	{ .name = "kernel", .letter = 'k', .value = "FILE",
 	  .take = take_text, .field = FIELD(kernel_path),
-	  .takes = "a kernel file: bzImage, vmlinux, or either of them gzipped",
-	  .help = "kernel to boot: bzImage or vmlinux, also gzipped" },
+	  .takes = "a kernel file: bzImage, vmlinux or arm64 Image, gzipped or not",
+	  .help = "kernel to boot: bzImage, vmlinux or arm64\n"
+		  "Image, also gzipped" },
 	{ .name = "disk", .letter = 'd', .value = "FILE[,PART]...", .repeats = true,
 	  .take = cli_take_disk,
 	  .takes = "FILE[,ro][,cow|,cow=FILE][,serial=TEXT][,format=raw]",

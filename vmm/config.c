@@ -256,7 +256,7 @@ unsigned config_check(const struct config *config)
 	unsigned faults = 0;
 
 	if (!config->kernel_path) {
-		log_error("--kernel: not given: takes a kernel file: bzImage, vmlinux, or either of them gzipped");
+		log_error("--kernel: not given: takes a kernel file: bzImage, vmlinux or arm64 Image, gzipped or not");
 		faults++;
 	}
 	if (config->init && config->command) {

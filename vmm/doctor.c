@@ -135,7 +135,8 @@ static void check_virtualization(struct doctor *d)
 	/* The device tree's strings end with a NUL. */
 	if (read_line(d, "/proc/device-tree/model", board, sizeof(board)))
 		report(d, OK, "board", "%s", board);
-	arch_host_probe(&d->host, &(struct host_facts){ .cpuinfo = cpuinfo ? cpuinfo : "", .board = board, .has_kvm = there(d, "/dev/kvm") });
+	arch_host_probe(&d->host,
+			&(struct host_facts){ .cpuinfo = cpuinfo ? cpuinfo : "", .board = board, .has_kvm = there(d, "/dev/kvm") });
 	free(cpuinfo);
 	if (d->host.accelerated) {
 		report(d, OK, name, "%s%s", d->host.feature, d->host.is_guest ? ", nested: this host is a virtual machine itself" : "");

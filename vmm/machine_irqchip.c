@@ -54,11 +54,19 @@ static void show_registers(struct machine_irqchip *m, unsigned cpu)
 {
 	struct gicv2_port *port = gicv2_port(m->gic, cpu);
 	const struct bus_range dist = {
-		.name = "gicd", .base = arch_map.gicd_base, .size_bytes = GICV2_DIST_BYTES, .dev = port, .read = gicv2_dist_read,
+		.name = "gicd",
+		.base = arch_map.gicd_base,
+		.size_bytes = GICV2_DIST_BYTES,
+		.dev = port,
+		.read = gicv2_dist_read,
 		.write = gicv2_dist_write,
 	};
 	const struct bus_range interface = {
-		.name = "gicc", .base = arch_map.gicc_base, .size_bytes = GICV2_CPU_BYTES, .dev = port, .read = gicv2_cpu_read,
+		.name = "gicc",
+		.base = arch_map.gicc_base,
+		.size_bytes = GICV2_CPU_BYTES,
+		.dev = port,
+		.read = gicv2_cpu_read,
 		.write = gicv2_cpu_write,
 	};
 
@@ -80,7 +88,11 @@ int machine_irqchip_new(struct vm *vm)
 	if (!m)
 		return -ENOMEM;
 	m->chip = (struct irqchip){
-		.read = chip_read, .write = chip_write, .pulse = chip_pulse, .set_private = chip_set_private, .reset = chip_reset,
+		.read = chip_read,
+		.write = chip_write,
+		.pulse = chip_pulse,
+		.set_private = chip_set_private,
+		.reset = chip_reset,
 	};
 	vm->irqchip = &m->chip;
 	m->gic = gicv2_new(&(struct gicv2_config){

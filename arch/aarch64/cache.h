@@ -2,9 +2,10 @@
 /*
  * Stores that guests read as device memory.
  *
- * A guest maps a device's register page as Device-nGnRE, and where that page is really RAM of the host, its reads go past the caches
- * (Arm ARM DDI 0487, D8.6.5 "Stage 2 memory region attributes": the stricter of both stages counts, without FEAT_S2FWB). So a line that was written here is
- * cleaned to the point of coherency. Linux lets user space do that (SCTLR_EL1.UCI).
+ * A guest maps a device's register page as Device-nGnRE, and where that page is really RAM of the host, its reads go past the caches:
+ * of both stages' attributes the stricter counts, unless the processor has FEAT_S2FWB (Arm ARM DDI 0487, "Combining stage 1 and stage 2
+ * memory type attributes"). So a line that was written here is cleaned to the point of coherency. Linux lets user space do that
+ * (SCTLR_EL1.UCI).
  */
 #ifndef ARCH_AARCH64_CACHE_H
 #define ARCH_AARCH64_CACHE_H

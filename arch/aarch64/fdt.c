@@ -2,8 +2,8 @@
 /*
  * The device tree: see fdt.h. Bindings are those of Linux, Documentation/devicetree/bindings; each node's name says which file.
  *
- * Nodes are written in the order in which they stand (libfdt's sequential write). The first failure, which can only be a lack of room, is kept, and
- * what follows does nothing.
+ * Nodes are written in the order in which they stand (libfdt's sequential write). The first failure, which can only be a lack of room, is
+ * kept, and what follows does nothing.
  */
 #include "arch/aarch64/fdt.h"
 
@@ -34,7 +34,7 @@ struct tree {
 	const struct fdt_machine *machine;
 };
 
-/* --- writing ------------------------------------------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static void begin(struct tree *t, const char *name)
 {
@@ -97,7 +97,7 @@ static void put_range(struct tree *t, const char *name, uint64_t base, uint64_t 
 	CELLS(t, name, (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(bytes >> 32), (uint32_t)bytes);
 }
 
-/* --- processors --------------------------------------------------------------------------------------------------------------------- */
+/* --- processors --------------------------------------------------------------------------------------------------- */
 
 /* bindings/arm/cpus.yaml */
 static void add_cpus(struct tree *t)
@@ -140,8 +140,8 @@ static void add_timer(struct tree *t)
 
 	begin(t, "timer");
 	put_string(t, "compatible", "arm,armv8-timer");
-	CELLS(t, "interrupts", GIC_PPI, PPI_TIMER_SECURE, flags, GIC_PPI, PPI_TIMER_PHYSICAL, flags, GIC_PPI, PPI_TIMER_VIRTUAL, flags, GIC_PPI,
-	      PPI_TIMER_HYP, flags);
+	CELLS(t, "interrupts", GIC_PPI, PPI_TIMER_SECURE, flags, GIC_PPI, PPI_TIMER_PHYSICAL, flags, GIC_PPI, PPI_TIMER_VIRTUAL, flags,
+	      GIC_PPI, PPI_TIMER_HYP, flags);
 	put_flag(t, "always-on");
 	end(t);
 }
@@ -172,7 +172,7 @@ static void add_gic(struct tree *t)
 	end(t);
 }
 
-/* --- devices -------------------------------------------------------------------------------------------------------------------------- */
+/* --- devices ------------------------------------------------------------------------------------------------------ */
 
 /* All lines are edges (vmm/core/irq.h). */
 static void put_place(struct tree *t, const struct dev_desc *d)
@@ -205,7 +205,7 @@ static void add_rtc(struct tree *t, const struct dev_desc *d)
 	end(t);
 }
 
-/* bindings/virtio/mmio.yaml. Without "dma-coherent" a guest would go past caches that its processors' reads of the same memory go through. */
+/* bindings/virtio/mmio.yaml. Without "dma-coherent" a guest's buffers would go past the caches through which a device here reads them. */
 static void add_virtio(struct tree *t, const struct dev_desc *d)
 {
 	begin_at(t, "virtio_mmio", d->base);
@@ -255,7 +255,7 @@ static void add_clock(struct tree *t)
 	end(t);
 }
 
-/* --- together ------------------------------------------------------------------------------------------------------------------------- */
+/* --- together ----------------------------------------------------------------------------------------------------- */
 
 static const struct dev_desc *find_serial(const struct tree *t)
 {

@@ -23,7 +23,7 @@ struct fdt_machine {
 	const struct dev_list *devices;
 	const char *cmdline;
 	gpa_t initrd_gpa;
-	uint64_t initrd_bytes;	      /* 0: none */
+	uint64_t initrd_bytes;        /* 0: none */
 	uint8_t seed[FDT_SEED_BYTES]; /* for the guest's random numbers */
 	uint64_t kaslr_seed;
 };

@@ -19,7 +19,7 @@ const char *const gic_names[] = { [GIC_V3] = "v3", [GIC_V2] = "v2", [GIC_USER] =
 
 #define INTIDS (INTID_SPI + SPI_COUNT)
 
-/* --- choice --------------------------------------------------------------------------------------------------------------------------- */
+/* --- choice ------------------------------------------------------------------------------------------------------- */
 
 /* Made, not asked for: KVM_CAP_IRQCHIP says yes on boards whose KVM then has none. */
 static int try_kind(struct gic *gic, struct vm *vm, enum gic_kind kind)
@@ -92,7 +92,7 @@ int gic_init_late(const struct gic *gic, struct vm *vm)
 	return err;
 }
 
-/* --- lines ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 static void raise_line(struct vm *vm, uint32_t type, uint32_t rest, bool level)
 {

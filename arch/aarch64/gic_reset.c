@@ -26,21 +26,21 @@ static const struct field fields_v2[] = {
 	{ 0x180, 1, UINT32_MAX, false }, /* GICD_ICENABLER */
 	{ 0x280, 1, UINT32_MAX, false }, /* GICD_ICPENDR */
 	{ 0x380, 1, UINT32_MAX, false }, /* GICD_ICACTIVER */
-	{ 0x080, 1, 0, false },		 /* GICD_IGROUPR */
-	{ 0x400, 8, 0, false },		 /* GICD_IPRIORITYR */
-	{ 0x800, 8, 0, true },		 /* GICD_ITARGETSR */
-	{ 0xc00, 2, 0, true },		 /* GICD_ICFGR */
+	{ 0x080, 1, 0, false },          /* GICD_IGROUPR */
+	{ 0x400, 8, 0, false },          /* GICD_IPRIORITYR */
+	{ 0x800, 8, 0, true },           /* GICD_ITARGETSR */
+	{ 0xc00, 2, 0, true },           /* GICD_ICFGR */
 };
 
 /* KVM sets what is pending to what is written to ISPENDR, and starts with all in group 1. */
 static const struct field fields_v3[] = {
 	{ 0x180, 1, UINT32_MAX, false }, /* GICD_ICENABLER, GICR_ICENABLER0, and so on */
-	{ 0x200, 1, 0, false },		 /* GICD_ISPENDR */
+	{ 0x200, 1, 0, false },          /* GICD_ISPENDR */
 	{ 0x380, 1, UINT32_MAX, false }, /* GICD_ICACTIVER */
 	{ 0x080, 1, UINT32_MAX, false }, /* GICD_IGROUPR */
-	{ 0x400, 8, 0, false },		 /* GICD_IPRIORITYR */
-	{ 0xc00, 2, 0, true },		 /* GICD_ICFGR */
-	{ 0x6000, 64, 0, true },	 /* GICD_IROUTER */
+	{ 0x400, 8, 0, false },          /* GICD_IPRIORITYR */
+	{ 0xc00, 2, 0, true },           /* GICD_ICFGR */
+	{ 0x6000, 64, 0, true },         /* GICD_IROUTER */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -70,7 +70,7 @@ static void write_fields(struct reset *r, uint32_t group, uint64_t base, unsigne
 	}
 }
 
-/* --- a processor's part, GICv2 ---------------------------------------------------------------------------------------------------------- */
+/* --- a processor's part, GICv2 ------------------------------------------------------------------------------------ */
 
 static void reset_cpu_v2(struct reset *r, unsigned cpu)
 {
@@ -83,7 +83,7 @@ static void reset_cpu_v2(struct reset *r, unsigned cpu)
 		write_word(r, KVM_DEV_ARM_VGIC_GRP_CPU_REGS, base + registers[i], 0);
 }
 
-/* --- a processor's part, GICv3 ---------------------------------------------------------------------------------------------------------- */
+/* --- a processor's part, GICv3 ------------------------------------------------------------------------------------ */
 
 #define SYSREG(op0, op1, crn, crm, op2) ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
 #define ICC_CTLR_EL1 SYSREG(3, 0, 12, 12, 4)
@@ -95,7 +95,9 @@ static void reset_ctlr(struct reset *r, uint64_t base)
 {
 	uint64_t value = 0;
 	struct kvm_device_attr attr = {
-		.group = KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, .attr = base + ICC_CTLR_EL1, .addr = (uintptr_t)&value,
+		.group = KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,
+		.attr = base + ICC_CTLR_EL1,
+		.addr = (uintptr_t)&value,
 	};
 
 	if (r->err)
@@ -113,11 +115,11 @@ static void reset_cpu_v3(struct reset *r, uint64_t mpidr)
 	static const uint32_t registers[] = {
 		SYSREG(3, 0, 12, 12, 6), /* ICC_IGRPEN0_EL1 */
 		SYSREG(3, 0, 12, 12, 7), /* ICC_IGRPEN1_EL1 */
-		SYSREG(3, 0, 4, 6, 0),	 /* ICC_PMR_EL1 */
-		SYSREG(3, 0, 12, 8, 3),	 /* ICC_BPR0_EL1 */
+		SYSREG(3, 0, 4, 6, 0),   /* ICC_PMR_EL1 */
+		SYSREG(3, 0, 12, 8, 3),  /* ICC_BPR0_EL1 */
 		SYSREG(3, 0, 12, 12, 3), /* ICC_BPR1_EL1 */
-		SYSREG(3, 0, 12, 8, 4),	 /* ICC_AP0R0_EL1; the others exist where KVM has more priorities, and clear with their interrupts */
-		SYSREG(3, 0, 12, 9, 0),	 /* ICC_AP1R0_EL1 */
+		SYSREG(3, 0, 12, 8, 4),  /* ICC_AP0R0_EL1 */
+		SYSREG(3, 0, 12, 9, 0),  /* ICC_AP1R0_EL1 */
 	};
 	/* Aff3 stands higher in the register than in KVM's attribute. */
 	uint64_t affinity = (mpidr >> 32 & 0xff) << 24 | (mpidr & 0xffffff);
@@ -127,10 +129,15 @@ static void reset_cpu_v3(struct reset *r, uint64_t mpidr)
 	write_fields(r, KVM_DEV_ARM_VGIC_GRP_REDIST_REGS, base + GICR_SGI_BASE, 0, INTID_SPI - 1);
 	for (unsigned i = 0; i < COUNT(registers) && !r->err; i++)
 		r->err = kvm_set_attr(r->gic->fd, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, base + registers[i], &zero);
+	/* ICC_AP0R1_EL1 to AP0R3, ICC_AP1R1_EL1 to AP1R3: there only where KVM has more than 32 priorities. */
+	for (unsigned n = 1; n < 4; n++) {
+		kvm_set_attr(r->gic->fd, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, base + SYSREG(3, 0, 12, 8, 4 + n), &zero);
+		kvm_set_attr(r->gic->fd, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, base + SYSREG(3, 0, 12, 9, n), &zero);
+	}
 	reset_ctlr(r, base);
 }
 
-/* --- together --------------------------------------------------------------------------------------------------------------------------- */
+/* --- together ----------------------------------------------------------------------------------------------------- */
 
 int gic_reset(const struct gic *gic, struct vm *vm, const uint64_t *mpidr)
 {

@@ -2,8 +2,8 @@
 /*
  * The host, seen from AArch64: see arch/host.h.
  *
- * A kernel that was started at EL2 has KVM, one that was started at EL1 has not; nothing in between emulates a guest in software. No file says at
- * which level that was, but only the first makes /dev/kvm.
+ * A kernel that was started at EL2 has KVM, one that was started at EL1 has not; nothing in between emulates a guest in software. No file
+ * says at which level that was, but only the first makes /dev/kvm.
  */
 #include "arch/host.h"
 

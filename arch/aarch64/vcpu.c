@@ -100,7 +100,7 @@ void arch_vcpu_release(struct vcpu *vcpu)
 	(void)vcpu;
 }
 
-/* --- exits ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- exits -------------------------------------------------------------------------------------------------------- */
 
 /* With the interrupt controller outside KVM, the levels of a processor's own devices come with each exit (api.rst, 8.1). */
 void arch_vcpu_ran(struct vcpu *vcpu)

@@ -2,19 +2,21 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# /init of the initramfs that all monitors boot. The kernel hands us bench=... of its command line as a variable: "boot" says that we are
-# here and powers off; "io" goes on to the root disk and measures there. What we say is read by bench/measure.c.
+# /init of the initramfs that all monitors boot. The kernel hands us bench=... of its command line as a variable: "io" goes on to the root
+# disk and measures there; all others say that we are here and power off. What we say is read by bench/measure.c.
 busybox=/bin/busybox
 $busybox echo 'bench: at init'
 
-# A monitor without ACPI (kvmtool) has no power switch, but takes a reboot for the end.
+# An x86 monitor without ACPI (kvmtool) has no power switch, but takes a reboot for the end. AArch64 has PSCI for it.
 off() {
-	[ -d /sys/firmware/acpi ] || $busybox reboot -f
+	if [ "$($busybox uname -m)" = x86_64 ] && ! [ -d /sys/firmware/acpi ]; then
+		$busybox reboot -f
+	fi
 	$busybox poweroff -f
 }
 
 # shellcheck disable=SC2154 # comes from the kernel
-if [ "$bench" = boot ]; then
+if [ "$bench" != io ]; then
 	# A moment of rest, in which the monitor's memory is measured
 	$busybox echo 'bench: rss rss_init'
 	$busybox sleep 0.3

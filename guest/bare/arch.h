@@ -14,6 +14,12 @@ uint64_t arch_now_us(void);
 static inline void arch_relax(void);
 /* Orders all accesses before against all after, as another processor or a device sees them. */
 static inline void arch_barrier(void);
+/*
+ * A device's registers: one access of 1, 2, 4 or 8 bytes, by an instruction that a hypervisor can carry out, at any address. A compiler's
+ * own choice may be one that tells it too little.
+ */
+static inline uint64_t arch_io_read(uint64_t at, unsigned bytes);
+static inline void arch_io_write(uint64_t at, unsigned bytes, uint64_t value);
 
 /* The ways to end, by the registers that the machine's tables name. They return if nothing happens. */
 void arch_power_off(void);
@@ -27,14 +33,20 @@ unsigned arch_line_count(unsigned line);
 /* An interrupt of the processor's timer after some time. The count is of all since the start. */
 void arch_timer_start(uint64_t after_us);
 unsigned arch_timer_count(void);
-/* Stops the processor until an interrupt comes. Interrupts are on otherwise. */
+/* Stops the processor until an interrupt comes, and takes it. Interrupts are on otherwise, but for the time from arch_hold() to here. */
 void arch_idle(void);
+/* Keeps interrupts back, so that none comes between what is looked at and arch_idle(). */
+void arch_hold(void);
 
 /* Starts every other processor; each runs `entry` with its number (1, 2, ...) once. */
 void arch_start_cpus(const struct machine *m, void (*entry)(unsigned number));
 
-/* Physical addresses where nothing is: in a hole of the map, and beyond all of it. */
+/* A physical address where nothing is: a hole of the map. */
 extern const uint64_t arch_hole;
+/* Where memory begins, apart from what is kept for tables. */
+extern const uint64_t arch_ram;
+/* From one virtio device to the next. */
+extern const uint64_t arch_virtio_bytes;
 
 /* What only this architecture has to try. */
 extern const struct test_case arch_cases[];

@@ -69,8 +69,8 @@ size_t strlen(const char *text);
 /* Bytes that differ from place to place and from seed to seed. */
 void fill_pattern(void *to, size_t count, uint64_t seed);
 
-/* Waits, for at most some seconds, until the expression holds. Its value then. */
-#define WAIT_MS 10000
+/* Waits until the expression holds, but not for ever: many processors on a busy host may take their time. Its value then. */
+#define WAIT_MS 60000
 #define wait_until(expression) wait_until_for(WAIT_MS, expression)
 #define wait_until_for(ms, expression)                              \
 	({                                                          \

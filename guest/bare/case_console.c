@@ -46,18 +46,6 @@ static bool put_text(struct virtio *v, unsigned port, const char *text)
 	return virtio_do(v, receive_queue(port) + 1, &(struct piece){ text, (uint32_t)strlen(text), false }, 1, NULL);
 }
 
-/*
- * With --console hvc both this and the serial port end in standard output, the serial one some milliseconds late: a pause keeps
- * their lines whole.
- */
-#define SERIAL_LAG_MS 30
-
-static bool put_line(const char *text)
-{
-	wait_until_for(SERIAL_LAG_MS, false);
-	return put_text(&console, 0, text);
-}
-
 bool console_works(struct virtio *v)
 {
 	return put_text(v, 0, "the console works\n");
@@ -192,7 +180,7 @@ void case_console(const struct machine *m)
 
 	if (!virtio_find(&console, m, ID_CONSOLE, 0) || !virtio_open(&console, 0))
 		give_up("there is a console");
-	check(put_line("[early]\n"), "a driver without ports can write");
+	check(put_text(&console, 0, "[early]\n"), "a driver without ports can write");
 	check(open_ports(), "a driver with ports is told of them");
 	check(listen_until(ports[0].is_console && ports[0].host_open), "port 0 is a console, and open");
 	check(listen_until(port_named("tinyvmm.control")), "the control port has its name");
@@ -200,12 +188,12 @@ void case_console(const struct machine *m)
 	check(get_text(0, text, INPUT_BYTES) == INPUT_BYTES, "the host's input arrives");
 	invert_case(text, INPUT_BYTES);
 	text[INPUT_BYTES] = '\n';
-	check(put_line(text), "and goes back");
+	check(put_text(&console, 0, text), "and goes back");
 	/* What makes no sense is ignored. */
 	check(send_control(1000, PORT_OPEN, 1) && send_control(0, 99, 1) && send_control(UINT32_MAX, PORT_READY, 1) &&
 		      virtio_do(&console, QUEUE_CONTROL_TX, &(struct piece){ text, 3, false }, 1, NULL),
 	      "odd control messages are taken");
-	check(put_line("[late]\n") && !virtio_broken(&console), "and harm nothing");
+	check(put_text(&console, 0, "[late]\n") && !virtio_broken(&console), "and harm nothing");
 }
 
 /* As guest/init does for a command (guest/protocol.h): input to output until its end, then a status. */

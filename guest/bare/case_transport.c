@@ -62,37 +62,6 @@ void case_registers(const struct machine *m)
 
 /* --- widths --------------------------------------------------------------------------------------------------------------- */
 
-static void write_width(uint64_t at, unsigned bytes, uint64_t value)
-{
-	switch (bytes) {
-	case 1:
-		*(volatile uint8_t *)at = (uint8_t)value;
-		break;
-	case 2:
-		*(volatile uint16_t *)at = (uint16_t)value;
-		break;
-	case 4:
-		*(volatile uint32_t *)at = (uint32_t)value;
-		break;
-	default:
-		*(volatile uint64_t *)at = value;
-	}
-}
-
-static uint64_t read_width(uint64_t at, unsigned bytes)
-{
-	switch (bytes) {
-	case 1:
-		return *(volatile uint8_t *)at;
-	case 2:
-		return *(volatile uint16_t *)at;
-	case 4:
-		return *(volatile uint32_t *)at;
-	default:
-		return *(volatile uint64_t *)at;
-	}
-}
-
 static uint64_t all_ones(unsigned bytes)
 {
 	return bytes == 8 ? UINT64_MAX : (1ul << 8 * bytes) - 1;
@@ -109,19 +78,19 @@ static void misuse_registers(struct virtio *v)
 	virtio_open(v, 0);
 	for (unsigned w = 0; w < COUNT(widths); w++) {
 		for (unsigned r = 0; r < COUNT(registers); r++)
-			write_width(v->base + registers[r], widths[w], r == 0 ? 0 : UINT64_MAX);
+			arch_io_write(v->base + registers[r], widths[w], r == 0 ? 0 : UINT64_MAX);
 	}
 	/* Between two registers; and across the device's end, where the next one or nothing is. */
 	for (unsigned offset = 1; offset < 4; offset++)
-		write_width(v->base + REG_STATUS + offset, 4, 0);
-	write_width(v->base + DEVICE_BYTES - 2, 4, UINT32_MAX);
-	write_width(v->base + DEVICE_BYTES - 4, 8, UINT64_MAX);
+		arch_io_write(v->base + REG_STATUS + offset, 4, 0);
+	arch_io_write(v->base + DEVICE_BYTES - 2, 4, UINT32_MAX);
+	arch_io_write(v->base + DEVICE_BYTES - 4, 8, UINT64_MAX);
 	check(virtio_read(v, REG_STATUS) == STATUS_WORKING, "%s: writes of a wrong width leave it working", virtio_name(v->id));
 	check(virtio_works(v), "%s: and it works", virtio_name(v->id));
 	bool good = true;
 	for (unsigned offset = 0; offset < 4; offset++) {
 		for (unsigned bytes = 1; bytes <= 8; bytes *= 2)
-			good = good && (read_width(v->base + REG_MAGIC + offset, bytes) & 0xff) == (uint8_t)"virt"[offset];
+			good = good && (arch_io_read(v->base + REG_MAGIC + offset, bytes) & 0xff) == (uint8_t)"virt"[offset];
 	}
 	check(good, "%s: reads of every width give what is there", virtio_name(v->id));
 }
@@ -129,14 +98,14 @@ static void misuse_registers(struct virtio *v)
 void case_widths(const struct machine *m)
 {
 	const struct virtio_place *last = &m->virtio[m->virtio_count - 1];
-	uint64_t behind = last->base + DEVICE_BYTES;
+	uint64_t behind = last->base + arch_virtio_bytes;
 	bool good = true;
 
 	each_device(m, misuse_registers);
 	for (unsigned bytes = 1; bytes <= 8; bytes *= 2) {
-		write_width(behind, bytes, 0);
-		write_width(arch_hole + 3, bytes, 0);
-		good = good && read_width(behind, bytes) == all_ones(bytes) && read_width(arch_hole + 3, bytes) == all_ones(bytes);
+		arch_io_write(behind, bytes, 0);
+		arch_io_write(arch_hole + 3, bytes, 0);
+		good = good && arch_io_read(behind, bytes) == all_ones(bytes) && arch_io_read(arch_hole + 3, bytes) == all_ones(bytes);
 	}
 	check(good, "where no device is, reads of every width give all ones");
 }

@@ -11,7 +11,7 @@ uint64_t virtio_config(const struct virtio *v, unsigned offset, unsigned bytes)
 	uint64_t value = 0;
 
 	for (unsigned i = 0; i < bytes; i++)
-		value |= (uint64_t)*(volatile uint8_t *)(v->base + REG_CONFIG + offset + i) << 8 * i;
+		value |= arch_io_read(v->base + REG_CONFIG + offset + i, 1) << 8 * i;
 	return value;
 }
 

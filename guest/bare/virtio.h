@@ -107,12 +107,12 @@ struct piece {
 
 static inline uint32_t virtio_read(const struct virtio *v, unsigned reg)
 {
-	return *(volatile uint32_t *)(v->base + reg);
+	return (uint32_t)arch_io_read(v->base + reg, 4);
 }
 
 static inline void virtio_write(const struct virtio *v, unsigned reg, uint32_t value)
 {
-	*(volatile uint32_t *)(v->base + reg) = value;
+	arch_io_write(v->base + reg, 4, value);
 }
 
 /* Of a field of configuration space that lies on a boundary of its size. */

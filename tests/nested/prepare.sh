@@ -97,3 +97,5 @@ fi
 if ! [ "$demo/modules" -nt "$demo/kernel/release" ]; then
 	compressed_modules "$demo/modules" "$(<"$demo/kernel/release")"
 fi
+# Only the tests that start it need it: they say so
+[ "$arch" != x86_64 ] || tests/nested/builtin-kernel.sh "$demo/builtin" || say "prepare.sh: no kernel with everything built in"

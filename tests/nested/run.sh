@@ -3,7 +3,7 @@
 #
 # run.sh SCRIPT...: runs scripts of this directory against a stock kernel, in one emulated machine, or right here on a host with hardware
 # virtualization. prepare.sh and the build come before. ARCH=aarch64 is for that architecture instead of the host's, with BOARD=gicv2, gicv3
-# or raspi3 (see scripts/nested.sh).
+# or raspi3 (see scripts/nested.sh). After `make guest-bare` it also runs ../guest/test_bare.sh in there.
 set -eu
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib.sh
@@ -16,21 +16,21 @@ release=$(<"$demo/kernel/release")
 busybox=$(busybox_static "$demo")
 if [ -z "$system" ] && hardware_kvm; then
 	TINYVMM=$PWD/$build/tinyvmm KERNEL=$demo/kernel/boot/vmlinuz-$release MODULES=$demo/kernel ROOTFS=$demo/rootfs.img \
-		VMLINUX=$demo/vmlinux KERNELS=$demo/kernels COMPRESSED_MODULES=$demo/modules BUSYBOX=$busybox \
-		DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' \
-		exec tests/nested/outer.sh "$@"
+		VMLINUX=$demo/vmlinux KERNELS=$demo/kernels COMPRESSED_MODULES=$demo/modules BUILTIN=$demo/builtin BUSYBOX=$busybox \
+		DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' GUESTS=$PWD/$build/guest exec tests/nested/outer.sh "$@"
 fi
 
 # Programs of which busybox has no version that does
 programs=()
-for program in bash tail sed truncate ip e2fsck mke2fs debugfs sfdisk script dtc; do
+for program in bash tail sed truncate cksum ip e2fsck mke2fs debugfs sfdisk script dtc; do
 	programs+=(--program "$(program_path "$program")")
 done
 # What prepare.sh made: not all of it is there for each architecture
 files=()
-for file in rootfs.img vmlinux kernels modules; do
+for file in rootfs.img vmlinux kernels modules builtin; do
 	[ ! -e "$demo/$file" ] || files+=(--file "$demo/$file:/root/$file")
 done
+[ ! -e "$build/guest/bare" ] || files+=(--file "$build/guest:/src/guest")
 # What unit tests run, and what they compare with each other
 case " $* " in
 */test_units.sh*)
@@ -50,6 +50,7 @@ exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$
 	--tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
 	--file docs:/src/docs "${files[@]}" "${clock[@]}" -- \
-	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img \
-	VMLINUX=/root/vmlinux KERNELS=/root/kernels COMPRESSED_MODULES=/root/modules BUSYBOX=/bin/busybox \
-	DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver BOARD="${BOARD:-}" UNIT_TESTS=/src/unit bash /src/tests/nested/outer.sh "$@"
+	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux \
+	KERNELS=/root/kernels COMPRESSED_MODULES=/root/modules BUILTIN=/root/builtin BUSYBOX=/bin/busybox \
+	DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver BOARD="${BOARD:-}" UNIT_TESTS=/src/unit GUESTS=/src/guest \
+	bash /src/tests/nested/outer.sh "$@"

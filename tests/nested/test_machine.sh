@@ -14,6 +14,13 @@ check "the memory is there" test "${memory:-0}" -gt 3900000
 matches "some of it above 4 GiB" '1[0-9a-f]{8} : System RAM' "$output"
 matches "nothing against the tables of four" $'kB\n4\n0\n' "$output"
 
+# shellcheck disable=SC2016 # expanded in the guest
+run_vm --disk "$root,ro" --cpus 8 -- sh -c '
+	nproc; grep -c "^cpu[0-9]" /proc/stat
+	for i in 0 1 2 3 4 5 6 7; do taskset -c $i sh -c "cut -d\" \" -f39 /proc/self/stat"; done' </dev/null
+ended "8 processors" 0
+same "8 processors: each runs what it is given" $'8\n8\n0\n1\n2\n3\n4\n5\n6\n7' "$output"
+
 # An initramfs of the user's own: busybox, and a power-off that needs no driver
 vm=("$TINYVMM" --kernel "$KERNEL")
 mkdir -p "$test_dir/initrd/bin"

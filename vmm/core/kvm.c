@@ -26,8 +26,8 @@ static void explain_open_failure(int err)
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		log_error(KVM_DEVICE ": %s: load the module (modprobe kvm-intel or kvm-amd), enable virtualization in the firmware, "
-				     "or, inside a virtual machine, nested virtualization on its host ('tinyvmm check' tells more)",
+		log_error(KVM_DEVICE ": %s: load KVM's module, enable virtualization in the firmware, or, inside a virtual machine, nested "
+				     "virtualization on its host ('tinyvmm check' tells which)",
 			  strerror(err));
 		break;
 	case EACCES:

@@ -155,9 +155,15 @@ unsigned arch_timer_count(void)
 	return timer_ticks;
 }
 
+/* What follows an sti is done before an interrupt is taken: Intel SDM volume 2B, STI. */
 void arch_idle(void)
 {
-	__asm__ volatile("hlt" ::: "memory");
+	__asm__ volatile("sti; hlt" ::: "memory");
+}
+
+void arch_hold(void)
+{
+	__asm__ volatile("cli" ::: "memory");
 }
 
 /* --- other processors ----------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,37 @@ static inline void arch_barrier(void)
 	__asm__ volatile("lock; addl $0, -64(%%rsp)" ::: "memory", "cc");
 }
 
+static inline uint64_t arch_io_read(uint64_t at, unsigned bytes)
+{
+	switch (bytes) {
+	case 1:
+		return *(volatile uint8_t *)at;
+	case 2:
+		return *(volatile uint16_t *)at;
+	case 4:
+		return *(volatile uint32_t *)at;
+	default:
+		return *(volatile uint64_t *)at;
+	}
+}
+
+static inline void arch_io_write(uint64_t at, unsigned bytes, uint64_t value)
+{
+	switch (bytes) {
+	case 1:
+		*(volatile uint8_t *)at = (uint8_t)value;
+		break;
+	case 2:
+		*(volatile uint16_t *)at = (uint16_t)value;
+		break;
+	case 4:
+		*(volatile uint32_t *)at = (uint32_t)value;
+		break;
+	default:
+		*(volatile uint64_t *)at = value;
+	}
+}
+
 static inline void out8(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory");

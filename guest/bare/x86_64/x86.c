@@ -20,6 +20,8 @@ uint64_t boot_rsdp;
 uint64_t tsc_per_us = 1000;
 
 const uint64_t arch_hole = 0xf0000000;
+const uint64_t arch_ram = 0x100000;
+const uint64_t arch_virtio_bytes = 0x1000;
 
 void arch_putc(char c)
 {

@@ -17,6 +17,12 @@ run_vm --disk "$root,ro" -- uname -r </dev/null
 ended "a gzipped vmlinux, and no cache" 0
 rm -f "$test_dir/vmlinux.gz"
 
+"$BUSYBOX" gzip -c "$KERNEL" >"$test_dir/bzImage.gz"
+vm=("$TINYVMM" --kernel "$test_dir/bzImage.gz" --modules "$MODULES")
+run_vm --disk "$root,ro" -- uname -r </dev/null
+ended "a gzipped bzImage" 0
+rm -f "$test_dir/bzImage.gz"
+
 head -c 3000000 "$KERNEL" >"$test_dir/bzImage"
 vm=("$TINYVMM" --kernel "$test_dir/bzImage" --modules "$MODULES")
 run_vm --disk "$root,ro" </dev/null

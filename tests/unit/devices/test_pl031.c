@@ -148,8 +148,8 @@ static void odd_accesses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RTC_TEST(tells_the_hosts_time), RTC_TEST(can_be_set), RTC_TEST(a_reset_brings_the_hosts_time_back), RTC_TEST(no_alarm),
-		RTC_TEST(identifies_itself), RTC_TEST(odd_accesses),
+		RTC_TEST(tells_the_hosts_time), RTC_TEST(can_be_set),   RTC_TEST(a_reset_brings_the_hosts_time_back), RTC_TEST(no_alarm),
+		RTC_TEST(identifies_itself),    RTC_TEST(odd_accesses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* arch/aarch64/fdt.c: what a guest reads in its device tree. Plain C, so it is tested on every host. */
+#include <errno.h>
+#include <libfdt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <errno.h>
-#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +51,17 @@ static int make_station(void **state)
 	add(s, DEV_VIRTIO_MMIO, MAP_VIRTIO, 0x1000, SPI_VIRTIO_FIRST);
 	add(s, DEV_VIRTIO_MMIO, MAP_VIRTIO + MAP_VIRTIO_STRIDE, 0x1000, SPI_VIRTIO_FIRST + 1);
 	s->machine = (struct fdt_machine){
-		.mem = &s->mem, .cpus = 3, .mpidr = s->mpidr, .gic = GIC_V3, .pmu = true, .devices = &s->devices,
-		.cmdline = "console=hvc0 quiet", .initrd_gpa = 0x48000000, .initrd_bytes = 0x123, .seed = { 1, 2, 3 }, .kaslr_seed = 0x1122334455667788,
+		.mem = &s->mem,
+		.cpus = 3,
+		.mpidr = s->mpidr,
+		.gic = GIC_V3,
+		.pmu = true,
+		.devices = &s->devices,
+		.cmdline = "console=hvc0 quiet",
+		.initrd_gpa = 0x48000000,
+		.initrd_bytes = 0x123,
+		.seed = { 1, 2, 3 },
+		.kaslr_seed = 0x1122334455667788,
 	};
 	*state = s;
 	return 0;
@@ -72,7 +81,7 @@ static void build(struct station *s)
 	assert_int_equal(fdt_check_full(s->tree, (size_t)bytes), 0);
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static int node(const struct station *s, const char *path)
 {
@@ -125,7 +134,7 @@ static uint64_t number(const struct station *s, const char *path, const char *na
 	return fdt64_to_cpu(copy);
 }
 
-/* --- what is there ---------------------------------------------------------------------------------------------------------------------- */
+/* --- what is there ------------------------------------------------------------------------------------------------ */
 
 static void chosen(void **state)
 {
@@ -178,7 +187,8 @@ static void processors(void **state)
 	assert_int_equal(fdt_stringlist_search(s->tree, node(s, "/psci"), "compatible", "arm,psci-0.2"), 1);
 	HOLDS(s, "/pmu", "interrupts", GIC_PPI, 7, LEVEL_HIGH);
 	assert_true(has(s, "/timer", "always-on"));
-	HOLDS(s, "/timer", "interrupts", GIC_PPI, 13, LEVEL_HIGH, GIC_PPI, 14, LEVEL_HIGH, GIC_PPI, 11, LEVEL_HIGH, GIC_PPI, 10, LEVEL_HIGH);
+	HOLDS(s, "/timer", "interrupts", GIC_PPI, 13, LEVEL_HIGH, GIC_PPI, 14, LEVEL_HIGH, GIC_PPI, 11, LEVEL_HIGH, GIC_PPI, 10,
+	      LEVEL_HIGH);
 }
 
 static void no_pmu(void **state)
@@ -235,7 +245,8 @@ static void devices(void **state)
 	HOLDS(s, "/rtc@1010000", "clocks", fdt_get_phandle(s->tree, node(s, "/apb-pclk")));
 }
 
-/* --- bounds ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- bounds
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 
 static void largest(struct station *s)
 {
@@ -303,8 +314,9 @@ static void dtc_reads_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FDT_TEST(chosen),  FDT_TEST(no_initrd), FDT_TEST(memory),	   FDT_TEST(processors),      FDT_TEST(no_pmu),	  FDT_TEST(gicv3),
-		FDT_TEST(gicv2),   FDT_TEST(devices),	FDT_TEST(largest_machine), FDT_TEST(too_little_room), FDT_TEST(dtc_reads_it),
+		FDT_TEST(chosen),          FDT_TEST(no_initrd),       FDT_TEST(memory),       FDT_TEST(processors),
+		FDT_TEST(no_pmu),          FDT_TEST(gicv3),           FDT_TEST(gicv2),        FDT_TEST(devices),
+		FDT_TEST(largest_machine), FDT_TEST(too_little_room), FDT_TEST(dtc_reads_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

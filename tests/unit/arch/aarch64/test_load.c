@@ -3,12 +3,12 @@
  * arch/aarch64/load.c: what a guest finds in its memory before the first instruction (arm64/booting.rst). The machine is memory alone,
  * without KVM; kernels are patterns in memory files. Plain C, so it is tested on every host.
  */
+#include <errno.h>
+#include <libfdt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <errno.h>
-#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,11 +75,17 @@ static struct machine *machine(uint64_t memory_bytes)
 	m->arch.gic.kind = GIC_V2;
 	m->arch.mpidr[1] = 1;
 	m->image = (struct kernel_image){
-		.format = IMAGE_ARM64, .fd = file_of(0x1000, KERNEL_BYTES), .segment_count = 1,
+		.format = IMAGE_ARM64,
+		.fd = file_of(0x1000, KERNEL_BYTES),
+		.segment_count = 1,
 		.segment = { { .file_offset = 0x1000, .file_bytes = KERNEL_BYTES, .mem_bytes = 5 * MIB + 0x100 } },
 	};
 	m->boot = (struct arch_boot){
-		.image = &m->image, .initrd_fd = file_of(0, INITRD_BYTES), .initrd_bytes = INITRD_BYTES, .cmdline = "quiet", .devices = &m->devices,
+		.image = &m->image,
+		.initrd_fd = file_of(0, INITRD_BYTES),
+		.initrd_bytes = INITRD_BYTES,
+		.cmdline = "quiet",
+		.devices = &m->devices,
 		.cpus = 2,
 	};
 	return m;
@@ -130,7 +136,7 @@ static uint64_t chosen_address(const struct machine *m, const char *name)
 	return fdt64_to_cpu(address);
 }
 
-/* --- where things are ------------------------------------------------------------------------------------------------------------------- */
+/* --- where things are --------------------------------------------------------------------------------------------- */
 
 static void kernel_and_tree(void **state)
 {
@@ -226,7 +232,7 @@ static void seeds(void **state)
 	discard(m);
 }
 
-/* --- what does not fit ------------------------------------------------------------------------------------------------------------------- */
+/* --- what does not fit -------------------------------------------------------------------------------------------- */
 
 static void refused(struct machine *m, int err, const char *said)
 {
@@ -305,10 +311,18 @@ static void long_command_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kernel_and_tree), cmocka_unit_test(text_offset), cmocka_unit_test(initrd),
-		cmocka_unit_test(no_initrd), cmocka_unit_test(much_memory), cmocka_unit_test(seeds),
-		cmocka_unit_test(kernel_too_big), cmocka_unit_test(kernel_beyond_all_memory), cmocka_unit_test(tree_beyond_memory),
-		cmocka_unit_test(initrd_too_big), cmocka_unit_test(initrd_cut_short), cmocka_unit_test(long_command_line),
+		cmocka_unit_test(kernel_and_tree),
+		cmocka_unit_test(text_offset),
+		cmocka_unit_test(initrd),
+		cmocka_unit_test(no_initrd),
+		cmocka_unit_test(much_memory),
+		cmocka_unit_test(seeds),
+		cmocka_unit_test(kernel_too_big),
+		cmocka_unit_test(kernel_beyond_all_memory),
+		cmocka_unit_test(tree_beyond_memory),
+		cmocka_unit_test(initrd_too_big),
+		cmocka_unit_test(initrd_cut_short),
+		cmocka_unit_test(long_command_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
