@@ -12,10 +12,11 @@ cd "$(dirname "$0")/../.."
 arch=${ARCH:-$(uname -m)}
 use_arch "$arch"
 build=build/$arch demo=$(demo_dir "$arch")
-release=$(<"$demo/kernel/release")
+kernel_dir=${KERNEL_DIR:-$demo/kernel}
+release=$(<"$kernel_dir/release")
 busybox=$(busybox_static "$demo")
 if [ -z "$system" ] && hardware_kvm; then
-	TINYVMM=$PWD/$build/tinyvmm KERNEL=$demo/kernel/boot/vmlinuz-$release MODULES=$demo/kernel ROOTFS=$demo/rootfs.img \
+	TINYVMM=$PWD/$build/tinyvmm KERNEL=$kernel_dir/boot/vmlinuz-$release MODULES=$kernel_dir ROOTFS=$demo/rootfs.img \
 		VMLINUX=$demo/vmlinux KERNELS=$demo/kernels COMPRESSED_MODULES=$demo/modules BUILTIN=$demo/builtin BUSYBOX=$busybox \
 		DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' GUESTS=$PWD/$build/guest exec tests/nested/outer.sh "$@"
 fi
@@ -45,7 +46,7 @@ clock=()
 [ "$arch" != aarch64 ] || clock=(--qemu-arg -icount --qemu-arg shift=1)
 mkdir -p build/check
 # The largest guest has 4 GiB: what is not touched costs nothing
-exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$demo/kernel" --busybox "$busybox" --memory 5120 --cpus 2 \
+exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$kernel_dir" --busybox "$busybox" --memory 5120 --cpus 2 \
 	--timeout "${NESTED_SECONDS:-1800}" --log "build/check/outer-${BOARD:+$BOARD-}${1##*/}.log" \
 	--tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \

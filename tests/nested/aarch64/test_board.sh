@@ -41,6 +41,9 @@ at_end+=(stop_server)
 declare -A linux_name=([v3]='^GICv3$' [v2]='^(GICv2|GIC-0)$' [user]='^(GICv2|GIC-0)$')
 declare -A binding=([v3]='arm,gic-v3' [v2]='arm,cortex-a15-gic' [user]='arm,cortex-a15-gic')
 
+# A host's kernel is that of its guests here: the same size of pages
+page_kib=$(awk '/KernelPageSize/ { print $2; exit }' /proc/self/smaps)
+
 # Everything at once, each answer behind its name: a boot costs more than all that follows. The data for the second disk is random, so that
 # nothing but a write brings it there.
 # shellcheck disable=SC2016 # expanded in the guest
@@ -48,6 +51,7 @@ in_guest='
 	read -r line && echo "line=$line"
 	echo to-error >&2
 	echo "cpus=$(nproc)"
+	echo "page=$(awk "/KernelPageSize/ { print \$2; exit }" /proc/self/smaps)"
 	echo "chip=$(awk "/virtio/ { print \$(NF - 3) }" /proc/interrupts | sort -u)"
 	# Each processor has work of its own, until its timer has interrupted it. The shells of one pipe wake up each other.
 	for cpu in $(seq 0 $(($(nproc) - 1))); do
@@ -79,6 +83,7 @@ board_boots() {
 	same "$name: its processors run" "$cpus" "$(answer cpus)"
 	same "$name: each has timer interrupts" "$cpus" "$(answer timers)"
 	[ "$cpus" = 1 ] || same "$name: they interrupt each other" 1 "$(answer ipis)"
+	same "$name: its pages are of $page_kib KiB" "$page_kib" "$(answer page)"
 	same "$name: a pipe in" "a line of ours" "$(answer line)"
 	matches "$name: and two out" $'(^|\n)to-error\n' "$errors"$'\n'
 	same "$name: the guest reads what the host wrote" "$sum" "$(answer read)"
