@@ -5,23 +5,24 @@
 # Prints a Markdown table of medians, with the least and the most; build/bench/ARCH/BOARD keeps it, all samples, and the logs.
 # docs/PERFORMANCE.md says what each row is.
 #
-# Guests run on this host where it has hardware virtualization, else inside emulated hardware with nested KVM (scripts/nested.sh). The time to
-# the first KVM_RUN is of this host's own /dev/kvm, also one that only emulates, wherever it is of the guests' architecture.
+# Guests run on this host where it has hardware virtualization, else inside emulated hardware with nested KVM (scripts/nested.sh). The time
+# to the first KVM_RUN is of this host's own /dev/kvm, also one that only emulates, wherever it is of the guests' architecture.
 #
 # From the environment:
-#   ARCH                        x86_64 or aarch64; the host's own
-#   BOARD                       what is emulated: q35; gicv2, gicv3 or raspi3, where QEMU goes without an in-kernel interrupt controller. On a
-#                               real Raspberry Pi 3 say BOARD=raspi3, too
-#   ROUNDS=3                    of each monitor
-#   BENCH='start boot icount io size'   groups of rows: exec to first KVM_RUN; boot to /init, CPU time, exits, memory; the boot once more, in
-#                               emulated hardware whose clock counts instructions, so that the time repeats to about 1 %; disk and network; size
-#   VMMS, IO_VMMS               the monitors, by their names in vmms.sh
-#   PEER='NAME=COMMAND'         one more monitor (more, a line each). In COMMAND {kernel} (bzImage, Image), {vmlinux}, {initrd}, {append}, {memory}
-#                               (MiB), {disk} and {data} (images) are filled in; words in [ ] are for disk and network runs only. It must have
-#                               its console, ttyS0, on standard output, and be a program of ARCH. Example:
-#                               PEER='kvmtool=lkvm run -k {kernel} -i {initrd} -p {append} -m {memory} [-d {disk},ro -d {data} -n mode=user]'
+#   ARCH                x86_64 or aarch64; the host's own
+#   BOARD               what is emulated: q35; gicv2, gicv3 or raspi3, where QEMU goes without an in-kernel interrupt controller. On a real
+#                       Raspberry Pi 3 say BOARD=raspi3, too
+#   ROUNDS=3            of each monitor
+#   BENCH='start boot icount io size'   groups of rows: exec to first KVM_RUN; boot to /init, CPU time, exits, memory; the boot once more,
+#                       in emulated hardware whose clock counts instructions, so that the time repeats to about 1 %; disk and network; size
+#   VMMS, IO_VMMS       the monitors, by their names in vmms.sh
+#   PEER='NAME=COMMAND' one more monitor (more, a line each), a program of ARCH. In COMMAND {kernel} (bzImage, Image), {vmlinux}, {initrd},
+#                       {append}, {memory} (MiB), {disk} and {data} (images) are filled in; words in [ ] are for disk and network runs only.
+#                       It must have its console, ttyS0, on standard output, and be 10.0.2.2 to its guest. Example, in one line:
+#                         PEER='kvmtool=lkvm run -c 1 -k {kernel} -i {initrd} -p {append} -m {memory} [-d {disk},ro -d {data}
+#                         -n mode=user,host_ip=10.0.2.2,guest_ip=10.0.2.15]'
 #   PEER_FILES='SRC:DEST ...'   what that one reads, for the emulated machine
-#   SECONDS_EACH=3              of each disk and network load
+#   SECONDS_EACH=3      of each disk and network load
 set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
@@ -172,15 +173,15 @@ guest_runs() {
 	fi
 }
 
-# An instruction takes a nanosecond of that machine's time. One processor: two would take turns, and waiting for each other last for ever. fio
-# does not get through here (4 s of that time took more than 160 s), so there is no disk and no network.
+# An instruction takes a nanosecond of that machine's time. One processor: two would take turns, and waiting for each other last for ever.
+# fio does not get through here (4 s of that time took more than 160 s), so there is no disk and no network.
 icount_runs() {
 	if [ "$BOARD" = raspi3 ]; then
 		echo "note: no boot by instructions counted: the emulated Raspberry Pi always has four processors"
 		return
 	fi
-	ROUNDS=1 guest_runs_nested boot --cpus 1 --qemu-arg -icount --qemu-arg shift=0 | sed -n 's/^\(sample [^ ]* \)init /\1init_icount /p; /^failed/p' ||
-		echo "failed: the run by instructions ended early"
+	ROUNDS=1 guest_runs_nested boot --cpus 1 --qemu-arg -icount --qemu-arg shift=0 |
+		sed -n 's/^\(sample [^ ]* \)init /\1init_icount /p; /^failed/p; /^versions/p' || echo "failed: the run by instructions ended early"
 }
 
 sizes() {
@@ -212,7 +213,8 @@ for name in $VMMS $IO_VMMS; do
 	columns+="${columns:+|}$name=$(vmm_title "$name")"
 done
 {
-	echo "$(sed -n 's/^versions //p' "$samples" | head -n 1), Linux $release, $(date -u +%Y-%m-%d)."
+	versions=$(sed -n 's/^versions //p' "$samples" | head -n 1)
+	echo "${versions:-tinyvmm and QEMU}, Linux $release, $(date -u +%Y-%m-%d)."
 	echo "Host: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, Linux $(uname -r)."
 	if native; then
 		echo "Guests on the host's own KVM."

@@ -22,7 +22,8 @@ first_run() {
 	local command=() deadline=$((SECONDS + 20))
 	vmm_command "$1" start || return 0
 	: >"$tmp/trace"
-	setsid strace -f -ttt --seccomp-bpf -e trace=execve,ioctl -e signal=none -o "$tmp/trace" "${command[@]}" <"$tmp/input" >"$tmp/output" 2>&1 &
+	setsid strace -f -ttt --seccomp-bpf -e trace=execve,ioctl -e signal=none -o "$tmp/trace" \
+		"${command[@]}" <"$tmp/input" >"$tmp/output" 2>&1 &
 	tracer=$!
 	until grep -q 'KVM_RUN' "$tmp/trace"; do
 		if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "$tracer" 2>/dev/null; then

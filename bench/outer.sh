@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # outer.sh: the part of bench-vmm.sh that boots guests; runs where KVM does, on this host or inside the emulated machine. Prints a line
-# "sample VMM ROW VALUE" for all that it measures. Rounds are interleaved: each monitor once, then all again, so that what slows the host for a
-# while slows all of them.
+# "sample VMM ROW VALUE" for all that it measures. Rounds are interleaved: each monitor once, then all again, so that what slows the host
+# for a while slows all of them.
 #
 # Environment: what vmms.sh wants, MEASURE and FIRST_RUN (bench/measure.c, first-run.c), LOGS (a directory), ROUNDS, BENCH (start, boot, io),
 # VMMS and IO_VMMS (names).
@@ -69,10 +69,12 @@ if wanted boot; then
 	fi
 fi
 
-# Programs, firmware and images come from a disk the first time: not what is asked here.
 echo "versions $("$TINYVMM" --version), $("$QEMU" --version | head -n 1)"
-"$TINYVMM" --kernel "$KERNEL" --modules "$MODULES" --disk "$ROOT,ro" --dry-run >/dev/null 2>"$LOGS/dry-run.log" || cat "$LOGS/dry-run.log"
+# Programs, libraries, modules, firmware and images come from a disk the first time: not what is asked here.
 cat "$KERNEL" "$VMLINUX" "$INITRD" "$ROOT" /usr/share/seabios/*.bin /usr/share/qemu/*.bin >/dev/null 2>&1 || true
+for name in $VMMS; do
+	one_run "$name" start >/dev/null
+done
 
 server=''
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true' EXIT

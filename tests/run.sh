@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh [PART...]: the tests of `make check`; PARTs are static, unit, fuzz, scripts, nested (default: all).
+# run.sh [PART...]: the tests of `make check`; PARTs are static, unit, fuzz, scripts, nested, nested-aarch64 (default: all).
 #
 # Builds what each part needs. Every test is one result line; at the end failures are repeated, skips explained, and the last line is
 # "N passed, N failed, N skipped". Logs stay in build/check/. FUZZ_SECONDS (20) is the time of each fuzz target.
@@ -65,29 +65,6 @@ static_checks() {
 	[ ! -x tests/layers.sh ] || bash tests/run-script.sh 60 tests/layers.sh | record
 }
 
-# The sanitizers want their places in memory, which some kernels' address randomisation takes.
-fixed_addresses=()
-! setarch -R true 2>/dev/null || fixed_addresses=(setarch -R)
-
-# One cmocka program: each of its tests is a result. A skipped one says why in the line before ("skip: REASON").
-unit_program() {
-	local kind=$1 name=$2 program=$3 log=$4 status=0
-	timeout -k 5 300 "${fixed_addresses[@]}" "$program" >"$log" 2>&1 </dev/null || status=$?
-	awk -v kind="$kind" -v name="$name" '
-		/^\[       OK \]/ { print "ok unit " kind " " name ": " $NF }
-		/^\[  FAILED  \]/ && !/test\(s\)/ && !failed[$NF]++ { print "not ok unit " kind " " name ": " $NF }
-		/^\[  SKIPPED \]/ && !/test\(s\)/ && !skipped[$NF]++ {
-			sub(/^skip: /, "", before)
-			print "skip unit " kind " " name ": " $NF ": " before
-		}
-		{ before = $0 }' "$log" >"$log.results"
-	if [ "$status" != 0 ] && ! grep -q '^not ok' "$log.results"; then
-		echo "not ok unit $kind $name: status $status" >>"$log.results"
-	elif ! [ -s "$log.results" ]; then
-		echo "not ok unit $kind $name: ran no test" >>"$log.results"
-	fi
-}
-
 unit_report() {
 	local kind=$1 name=$2 log=$3
 	cat "$log.results" >>"$results"
@@ -113,7 +90,7 @@ unit_tests() {
 		mapfile -t names < <(make --no-print-directory -s SAN="$san" list-unit-tests)
 		for name in "${names[@]}"; do
 			while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
-			[ ! -x "$name" ] || unit_program "$kind" "${name#*/tests/unit/}" "$name" "$(unit_log "$kind" "$name")" &
+			[ ! -x "$name" ] || bash tests/run-unit.sh "$kind" "${name#*/tests/unit/}" "$name" "$(unit_log "$kind" "$name")" &
 		done
 		wait
 		for name in "${names[@]}"; do
@@ -121,6 +98,10 @@ unit_tests() {
 		done
 	done
 }
+
+# The sanitizers want their places in memory, which some kernels' address randomisation takes.
+fixed_addresses=()
+! setarch -R true 2>/dev/null || fixed_addresses=(setarch -R)
 
 fuzz_smoke() {
 	part "fuzz targets, ${FUZZ_SECONDS:-20} s each"
@@ -175,6 +156,26 @@ half() {
 		awk -F : -v number="$number" '{ half = load[1] <= load[2] ? 1 : 2; load[half] += $2; if (half == number) print $1 }'
 }
 
+# board_batch BOARD SCRIPT...: the same on an emulated AArch64 board, whose name is put before that of each result. $name is another name.
+board_batch() {
+	local board=$1 name=${name:-$1} log
+	log=$logs/nested-${name// /-}.log
+	shift
+	ARCH=aarch64 BOARD=$board nested_batch "$log" "$@"
+	sed -i -E "s/^(ok|not ok|skip) /&$name: /" "$log"
+}
+
+# Debian's kernel with pages of 16 KiB, as Raspberry Pi OS has one for the Pi 5
+large_pages() {
+	local dir name='16 KiB pages'
+	dir=$(demo_dir aarch64)/kernel-16k
+	if scripts/get-kernel.sh --arch aarch64 --package linux-image-6.12-arm64-16k "$dir" >"$logs/kernel-16k.log" 2>&1; then
+		KERNEL_DIR=$dir board_batch gicv3 aarch64/test_board.sh
+	else
+		echo "skip $name: $(tail -n 1 "$logs/kernel-16k.log")" >"$logs/nested-${name// /-}.log"
+	fi
+}
+
 # Stock kernels. Two emulated machines side by side share the scripts; on hardware they run right here.
 nested_tests() {
 	part "stock kernels"
@@ -187,7 +188,7 @@ nested_tests() {
 	# Its test says that it is missing, and this says why
 	[ -d demo/builtin ] || tail -n 20 "$logs/prepare.log"
 	local scripts first second=()
-	mapfile -t first < <(cd tests/nested && ls test_*.sh)
+	mapfile -t first < <(cd tests/nested && ls test_*.sh "$arch"/test_*.sh)
 	if ! hardware_kvm; then
 		echo "no hardware virtualization here ($(why_no_hardware_kvm)): inside emulated hardware"
 		scripts=("${first[@]}")
@@ -199,6 +200,44 @@ nested_tests() {
 	[ ${#second[@]} = 0 ] || nested_batch "$logs/nested-2.log" "${second[@]}"
 	wait
 	cat "$logs"/nested-[12].log | record
+}
+
+# Why AArch64 programs can't be had on this host; nothing when they can.
+why_no_aarch64() {
+	if [ "$arch" = aarch64 ]; then
+		echo "this host is one: the part 'nested' is for it"
+	elif ! scripts/install-deps.sh --check demo-aarch64 >"$logs/aarch64.log" 2>&1; then
+		echo "$(head -n 1 "$logs/aarch64.log") (scripts/install-deps.sh demo-aarch64)"
+	elif ! scripts/get-system.sh aarch64 >"$logs/aarch64.log" 2>&1; then
+		tail -n 1 "$logs/aarch64.log"
+	fi
+}
+
+# Stock kernels of AArch64, on emulated boards: on the one most like a Raspberry Pi 4 all that depends on the architecture, on the others
+# what depends on the board.
+nested_aarch64() {
+	part "AArch64"
+	local reason
+	reason=$(why_no_aarch64)
+	if [ -n "$reason" ]; then
+		result "skip nested-aarch64: $reason"
+		return
+	fi
+	build "aarch64, clang" ARCH=aarch64 CC=clang tinyvmm
+	build "aarch64, gcc" ARCH=aarch64 tinyvmm build/aarch64/scripts/nameserver unit-tests guest-bare || return
+	if ! ARCH=aarch64 tests/nested/prepare.sh >"$logs/prepare-aarch64.log" 2>&1; then
+		result "not ok nested-aarch64: no kernel or root image"
+		tail -n 20 "$logs/prepare-aarch64.log"
+		return
+	fi
+	{
+		board_batch raspi3 aarch64/test_board.sh ../guest/test_bare.sh
+		board_batch gicv3 aarch64/test_board.sh aarch64/test_units.sh ../guest/test_bare.sh
+		large_pages
+	} &
+	board_batch gicv2 aarch64/test_{board,kernels}.sh ../guest/test_bare.sh test_{command,machine,disks,ends,net,sandbox}.sh
+	wait
+	cat "$logs"/nested-{gicv2,gicv3,raspi3,16-KiB-pages}.log | record
 }
 
 summary() {
@@ -213,7 +252,7 @@ summary() {
 	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }
 
-[ $# -gt 0 ] || set -- static unit fuzz scripts nested
+[ $# -gt 0 ] || set -- static unit fuzz scripts nested nested-aarch64
 for name; do
 	case $name in
 	static) static_checks ;;
@@ -221,7 +260,8 @@ for name; do
 	fuzz) fuzz_part "$@" ;;
 	scripts) host_scripts ;;
 	nested) nested_tests ;;
-	*) die "no such part: $name (static, unit, fuzz, scripts, nested)" ;;
+	nested-aarch64) nested_aarch64 ;;
+	*) die "no such part: $name (static, unit, fuzz, scripts, nested, nested-aarch64)" ;;
 	esac
 done
 summary

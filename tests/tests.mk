@@ -42,10 +42,13 @@ fuzz: ## each fuzz target for ten minutes
 	@$(MAKE) --no-print-directory fuzz-smoke FUZZ_SECONDS=600
 
 # Everything, as continuous integration does it (tests/run.sh); and its parts.
-.PHONY: check check-static check-guest check-nested
-check: ## install what the tests need and run all of them
-	@scripts/install-deps.sh build test
+.PHONY: check check-static check-guest check-nested check-nested-aarch64 aarch64-deps
+check: aarch64-deps ## install what the tests need and run all of them
 	@tests/run.sh
+# Packages of AArch64 are not to be had everywhere: without them its tests are skipped, and say why
+aarch64-deps:
+	@scripts/install-deps.sh build test
+	@scripts/install-deps.sh demo-aarch64 || echo "no packages of AArch64: its tests will be skipped" >&2
 check-static: ## compilers' warnings, lint, layers
 	@tests/run.sh static
 check-guest: ## scripts on this machine's own /dev/kvm, software-emulated or not
@@ -53,3 +56,5 @@ check-guest: ## scripts on this machine's own /dev/kvm, software-emulated or not
 check-nested: ## stock kernels, inside emulated hardware where this machine has no virtualization
 	@scripts/install-deps.sh build test
 	@tests/run.sh nested
+check-nested-aarch64: aarch64-deps ## stock kernels on emulated boards: GICv2 as in a Raspberry Pi 4, GICv3, Raspberry Pi 3
+	@tests/run.sh nested-aarch64

@@ -2,8 +2,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
-# /init of the initramfs that all monitors boot. The kernel hands us bench=... of its command line as a variable: "boot" says that we are
-# here and powers off; "io" goes on to the root disk and measures there. What we say is read by bench/measure.c.
+# /init of the initramfs that all monitors boot. The kernel hands us bench=... of its command line as a variable: "io" goes on to the root
+# disk and measures there; all others say that we are here and power off. What we say is read by bench/measure.c.
 busybox=/bin/busybox
 $busybox echo 'bench: at init'
 
@@ -16,7 +16,7 @@ off() {
 }
 
 # shellcheck disable=SC2154 # comes from the kernel
-if [ "$bench" = boot ]; then
+if [ "$bench" != io ]; then
 	# A moment of rest, in which the monitor's memory is measured
 	$busybox echo 'bench: rss rss_init'
 	$busybox sleep 0.3

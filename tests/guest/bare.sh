@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # what belongs to the script that reads this one
 # SPDX-License-Identifier: Apache-2.0
 #
 # For test_bare.sh: how a case of the bare-metal test guest (guest/bare) is run and judged, and the cases that are the same on every

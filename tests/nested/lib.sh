@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# For the test scripts here, which boot stock kernels. run.sh gives TINYVMM, KERNEL, MODULES, ROOTFS, BUSYBOX, and NAMESERVER where port 53 is
-# ours to answer.
+# For the test scripts here, which boot stock kernels. run.sh gives TINYVMM, KERNEL, MODULES, ROOTFS, BUSYBOX, NAMESERVER where port 53 is
+# ours to answer, and BOARD where the machine that this is on is an emulated one.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib.sh
 . "$here/../lib.sh"
@@ -12,6 +12,13 @@ at_end+=(console_stop)
 
 prompt='tinyvmm:[^ ]*# '
 boot_seconds=150 # an emulated machine on a busy host
+
+# What a kernel's messages call the tables that tell it of the machine, and its clock in a guest.
+# shellcheck disable=SC2034 # for the tests
+case $(uname -m) in
+aarch64) tables='OF: |DT: |[Dd]evice.[Tt]ree|GIC|[Pp][Ss][Cc][Ii]|arch_timer' clock='arch_sys_counter' ;;
+*) tables='ACPI|acpi' clock='kvm-clock|tsc' ;;
+esac
 
 # What every machine here starts with; tests add to it.
 vm=("$TINYVMM" --kernel "$KERNEL" --modules "$MODULES")

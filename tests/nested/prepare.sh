@@ -45,10 +45,54 @@ compressed_modules() {
 	mv "$dir.new" "$dir"
 }
 
+le32() {
+	local i bytes=''
+	for i in 0 8 16 24; do
+		bytes+=$(printf '\\x%02x' $(($1 >> i & 255)))
+	done
+	printf %b "$bytes"
+}
+
+# zboot FILE KIND PAYLOAD: an EFI zboot kernel (drivers/firmware/efi/libstub/zboot-header.S) as far as a boot loader that is no EFI looks
+# at one: its header, the PE header's signature and machine, the payload.
+zboot() {
+	local pe=64 payload_at=256
+	{
+		printf 'MZ\0\0zimg'
+		le32 "$payload_at"
+		le32 "$(stat -c %s "$3")"
+		le32 0
+		le32 0
+		printf %s "$2" | dd bs=32 count=1 conv=sync status=none | tr ' ' '\0'
+		printf '\xcd\x23\x82\x81' # Linux's own mark
+		le32 "$pe"
+		printf 'PE\0\0\x64\xaa'
+	} >"$1"
+	truncate -s "$payload_at" "$1"
+	cat "$3" >>"$1"
+}
+
+# DIR: the forms in which an Image comes beside itself
+arm64_kernels() {
+	local dir=$1 image=$2
+	rm -rf "$dir" "$dir.new"
+	mkdir "$dir.new"
+	gzip -1 -n <"$image" >"$dir.new/Image.gz"
+	zstd -q -1 <"$image" >"$dir.new/Image.zst"
+	zboot "$dir.new/zboot-gzip" gzip "$dir.new/Image.gz"
+	zboot "$dir.new/zboot-zstd" zstd22 "$dir.new/Image.zst"
+	le32 "$(stat -c %s "$image")" >>"$dir.new/zboot-zstd" # gzip has it in itself
+	rm "$dir.new/Image.zst"
+	mv "$dir.new" "$dir"
+}
+
 kernel=$(scripts/get-kernel.sh --arch "$arch" "$demo/kernel")
 scripts/make-rootfs.sh --arch "$arch" --cache "$demo" "$demo/rootfs.img"
 if [ "$arch" = x86_64 ] && ! [ "$demo/vmlinux" -nt "$kernel" ]; then
 	scripts/extract-vmlinux.sh "$kernel" "$demo/vmlinux"
+fi
+if [ "$arch" = aarch64 ] && ! [ "$demo/kernels" -nt "$kernel" ]; then
+	arm64_kernels "$demo/kernels" "$kernel"
 fi
 if ! [ "$demo/modules" -nt "$demo/kernel/release" ]; then
 	compressed_modules "$demo/modules" "$(<"$demo/kernel/release")"

@@ -12,33 +12,46 @@ cd "$(dirname "$0")/../.."
 arch=${ARCH:-$(uname -m)}
 use_arch "$arch"
 build=build/$arch demo=$(demo_dir "$arch")
-release=$(<"$demo/kernel/release")
+kernel_dir=${KERNEL_DIR:-$demo/kernel}
+release=$(<"$kernel_dir/release")
 busybox=$(busybox_static "$demo")
 if [ -z "$system" ] && hardware_kvm; then
-	TINYVMM=$PWD/$build/tinyvmm KERNEL=$demo/kernel/boot/vmlinuz-$release MODULES=$demo/kernel ROOTFS=$demo/rootfs.img \
-		VMLINUX=$demo/vmlinux COMPRESSED_MODULES=$demo/modules BUILTIN=$demo/builtin BUSYBOX=$busybox \
+	TINYVMM=$PWD/$build/tinyvmm KERNEL=$kernel_dir/boot/vmlinuz-$release MODULES=$kernel_dir ROOTFS=$demo/rootfs.img \
+		VMLINUX=$demo/vmlinux KERNELS=$demo/kernels COMPRESSED_MODULES=$demo/modules BUILTIN=$demo/builtin BUSYBOX=$busybox \
 		DATAGRAMS=$PWD/$build/scripts/nameserver NAMESERVER='' GUESTS=$PWD/$build/guest exec tests/nested/outer.sh "$@"
 fi
 
 # Programs of which busybox has no version that does
 programs=()
-for program in bash tail sed truncate cksum ip e2fsck mke2fs debugfs sfdisk script; do
+for program in bash tail sed truncate cksum ip e2fsck mke2fs debugfs sfdisk script dtc; do
 	programs+=(--program "$(program_path "$program")")
 done
-# What prepare.sh made; an AArch64 kernel has no vmlinux to unpack
+# What prepare.sh made: not all of it is there for each architecture
 files=()
-for file in rootfs.img vmlinux modules builtin; do
+for file in rootfs.img vmlinux kernels modules builtin; do
 	[ ! -e "$demo/$file" ] || files+=(--file "$demo/$file:/root/$file")
 done
 [ ! -e "$build/guest/bare" ] || files+=(--file "$build/guest:/src/guest")
+# What unit tests run, and what they compare with each other
+case " $* " in
+*/test_units.sh*)
+	programs+=(--program "$(program_path mkfs.ext4)")
+	files+=(--file "$build/tests/unit:/src/unit" --file completion:/src/completion --library libcmocka.so.0)
+	;;
+esac
+# Linux's clock ticks by real time, its work goes on as the host's load lets it: four processors of a Raspberry Pi, in which a tick costs many
+# exits, can end up doing nothing but ticks. On these boards time is counted in instructions instead (2 ns each), which also keeps
+# deadlines from running out because the host is busy.
+clock=()
+[ "$arch" != aarch64 ] || clock=(--qemu-arg -icount --qemu-arg shift=1)
 mkdir -p build/check
 # The largest guest has 4 GiB: what is not touched costs nothing
-exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$demo/kernel" --busybox "$busybox" --memory 5120 --cpus 2 \
+exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$kernel_dir" --busybox "$busybox" --memory 5120 --cpus 2 \
 	--timeout "${NESTED_SECONDS:-1800}" --log "build/check/outer-${BOARD:+$BOARD-}${1##*/}.log" \
 	--tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
-	--file docs:/src/docs "${files[@]}" -- \
+	--file docs:/src/docs "${files[@]}" "${clock[@]}" -- \
 	env TINYVMM=tinyvmm KERNEL="/kernel/boot/vmlinuz-$release" MODULES=/kernel ROOTFS=/root/rootfs.img VMLINUX=/root/vmlinux \
-	BUSYBOX=/bin/busybox COMPRESSED_MODULES=/root/modules BUILTIN=/root/builtin DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver \
-	GUESTS=/src/guest \
+	KERNELS=/root/kernels COMPRESSED_MODULES=/root/modules BUILTIN=/root/builtin BUSYBOX=/bin/busybox \
+	DATAGRAMS=/usr/bin/nameserver NAMESERVER=nameserver BOARD="${BOARD:-}" UNIT_TESTS=/src/unit GUESTS=/src/guest \
 	bash /src/tests/nested/outer.sh "$@"

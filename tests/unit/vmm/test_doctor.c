@@ -123,8 +123,10 @@ static void need_x86(void)
 {
 	struct utsname name;
 
-	if (uname(&name) || strcmp(name.machine, "x86_64"))
+	if (uname(&name) || strcmp(name.machine, "x86_64")) {
+		print_message("skip: it is about x86_64's processors\n");
 		skip();
+	}
 }
 
 static void module_not_loaded(void **state)
