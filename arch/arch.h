@@ -23,6 +23,10 @@ struct arch_map {
 	bool platform_pio;	       /* the next ones are ports */
 	uint64_t serial_base, pvpanic_base;
 	uint64_t power_base; /* ACPI's registers; 0: power is not a device's business here */
+	unsigned power_gsi;  /* ACPI's power key; 0: it is on a GPIO pin */
+	uint64_t gpio_base;  /* a PL061; 0: none */
+	unsigned gpio_gsi;
+	const char *power_key_module; /* the power key's driver */
 	uint64_t rtc_base;   /* a PL031; 0: guests have a clock of another kind */
 	unsigned serial_gsi;
 	unsigned cpus_max;

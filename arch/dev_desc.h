@@ -13,8 +13,9 @@ enum dev_kind {
 	DEV_VIRTIO_MMIO, /* MMIO, one line */
 	DEV_SERIAL,	 /* 16550; ports on x86, memory elsewhere */
 	DEV_PVPANIC,	 /* one byte */
-	DEV_POWER,	 /* x86: ACPI sleep and reset registers */
+	DEV_POWER,	 /* x86: ACPI sleep and reset registers; the line is the power key's */
 	DEV_RTC,	 /* PL031 */
+	DEV_GPIO,	 /* PL061, with the power key at GPIO_POWER_KEY_PIN */
 };
 
 struct dev_desc {
@@ -26,6 +27,7 @@ struct dev_desc {
 };
 
 #define DEV_DESC_MAX 48
+#define GPIO_POWER_KEY_PIN 3
 
 struct dev_list {
 	struct dev_desc dev[DEV_DESC_MAX];

@@ -39,7 +39,8 @@ void cli_help(void)
 		else
 			print_option(&cli_options[i]);
 	}
-	puts("\nKeys on a terminal: Ctrl-A x quits, Ctrl-A c lists the others.\n"
+	puts("\nKeys on a terminal: Ctrl-A x quits, Ctrl-A p asks the guest to shut down,\n"
+	     "Ctrl-A c lists the others.\n"
 	     "\n"
 	     "Exit status: COMMAND's own (128+N when signal N ended it), or\n");
 	for (unsigned i = 0; i < cli_status_count; i++)

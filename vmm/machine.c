@@ -97,6 +97,10 @@ static void on_signal(void *arg, uint32_t events)
 		send_window_size(m);
 		return;
 	}
+	if (info.ssi_signo == SIGPWR) {
+		machine_devices_press_power_key(m->devices);
+		return;
+	}
 	machine_ask(m, VM_QUIT);
 }
 
@@ -105,9 +109,15 @@ static void on_escape_quit(void *arg)
 	machine_ask(arg, VM_QUIT);
 }
 
+static void on_escape_power(void *arg)
+{
+	machine_devices_press_power_key(((struct machine *)arg)->devices);
+}
+
 static void on_escape_help(void *arg)
 {
-	static const char keys[] = "\r\ntinyvmm: Ctrl-A x quit, Ctrl-A b break (SysRq), Ctrl-A Ctrl-A a Ctrl-A, Ctrl-A c this list\r\n";
+	static const char keys[] = "\r\ntinyvmm: Ctrl-A x quit, Ctrl-A p power key (asks the guest to shut down), Ctrl-A b break (SysRq), "
+				   "Ctrl-A Ctrl-A a Ctrl-A, Ctrl-A c this list\r\n";
 
 	(void)arg;
 	write_full(STDERR_FILENO, keys, sizeof(keys) - 1);
@@ -147,6 +157,7 @@ static int watch_signals(struct machine *m)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGPWR);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -378,7 +389,7 @@ int machine_new(struct machine **out, const struct config *config, struct plan *
 	m->plan = plan;
 	m->io = io;
 	m->vm.kvm.fd = m->vm.kvm.vm_fd = m->signal_fd = -1;
-	io->escape = (struct escape){ .quit = on_escape_quit, .help = on_escape_help, .arg = m };
+	io->escape = (struct escape){ .quit = on_escape_quit, .power = on_escape_power, .help = on_escape_help, .arg = m };
 	/* Elsewhere the key becomes a Ctrl-O in the input, which is the SysRq key of Linux's hvc driver. */
 	if (io->serial_console)
 		io->escape.send_break = on_escape_break;

@@ -18,6 +18,7 @@
 #include "arch/arch.h"
 #include "devices/pl031.h"
 #include "devices/power.h"
+#include "devices/power_key.h"
 #include "devices/pvpanic.h"
 #include "devices/serial.h"
 #include "devices/virtio/blk.h"
@@ -52,6 +53,8 @@ struct machine_devices {
 	struct power power;
 	struct pvpanic pvpanic;
 	struct pl031 rtc;
+	struct pl061 gpio;
+	struct power_key power_key; /* on one of its pins; ACPI's is a line alone (devices/power.h) */
 	struct irq line[DEV_DESC_MAX];
 	unsigned line_count;
 	struct serial *serial;
@@ -186,7 +189,7 @@ static void on_panic(void *arg)
 	vm->stop(vm, VM_PANIC);
 }
 
-/* One that needs no line, if this machine has it. */
+/* If this machine has it. What line it has it was given before. */
 static int add_simple(struct machine_devices *d, const char *name, const struct bus_range *range)
 {
 	const struct dev_desc *desc = plan_find(d->site.plan, name);
@@ -194,17 +197,38 @@ static int add_simple(struct machine_devices *d, const char *name, const struct 
 	return desc ? put_on_bus(d, desc, range) : 0;
 }
 
+static int add_power(struct machine_devices *d)
+{
+	const struct bus_range power = { .dev = &d->power, .read = power_read, .write = power_write };
+	const struct dev_desc *desc = plan_find(d->site.plan, "power");
+
+	d->power = (struct power){ .off = on_power_off, .reset = on_power_reset, .arg = d->site.vm };
+	int err = desc && desc->gsi ? get_line(d, desc, &d->power.key) : 0;
+	return err ? err : add_simple(d, "power", &power);
+}
+
+static int add_gpio(struct machine_devices *d)
+{
+	const struct bus_range gpio = { .dev = &d->gpio, .read = pl061_read, .write = pl061_write, .lock = &d->gpio.lock };
+	const struct dev_desc *desc = plan_find(d->site.plan, "gpio");
+	struct irq *irq = NULL;
+
+	int err = desc ? get_line(d, desc, &irq) : 0;
+	pl061_init(&d->gpio, irq);
+	power_key_init(&d->power_key, &d->gpio, GPIO_POWER_KEY_PIN, d->site.loop);
+	return err ? err : add_simple(d, "gpio", &gpio);
+}
+
 static int add_platform(struct machine_devices *d)
 {
-	struct vm *vm = d->site.vm;
-	const struct bus_range power = { .dev = &d->power, .read = power_read, .write = power_write };
 	const struct bus_range rtc = { .dev = &d->rtc, .read = pl031_read, .write = pl031_write, .lock = &d->rtc.lock };
 	const struct bus_range pvpanic = { .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write };
 
 	pl031_init(&d->rtc);
-	d->power = (struct power){ .off = on_power_off, .reset = on_power_reset, .arg = vm };
-	d->pvpanic = (struct pvpanic){ .panicked = on_panic, .arg = vm };
-	int err = add_simple(d, "power", &power);
+	d->pvpanic = (struct pvpanic){ .panicked = on_panic, .arg = d->site.vm };
+	int err = add_power(d);
+	if (!err)
+		err = add_gpio(d);
 	if (!err)
 		err = add_simple(d, "rtc", &rtc);
 	return err ? err : add_simple(d, "pvpanic", &pvpanic);
@@ -376,6 +400,7 @@ void machine_devices_free(struct machine_devices *d)
 	serial_free(d->serial);
 	for (unsigned i = 0; i < d->line_count; i++)
 		close_fd(&d->line[i].fd);
+	pl061_release(&d->gpio);
 	pl031_release(&d->rtc);
 	if (d->pages)
 		munmap(d->pages, d->pages_bytes);
@@ -388,6 +413,8 @@ void machine_devices_reset(struct machine_devices *d)
 		virtio_mmio_reset(&d->virtio[i]);
 	serial_reset(d->serial);
 	pl031_reset(&d->rtc);
+	power_key_reset(&d->power_key);
+	pl061_reset(&d->gpio);
 }
 
 bool machine_devices_finish(struct machine_devices *d)
@@ -405,6 +432,14 @@ bool machine_devices_tell_init(struct machine_devices *d, const char *text)
 void machine_devices_resize(struct machine_devices *d, uint16_t columns, uint16_t rows)
 {
 	virtio_console_resize(d->console, d->site.io->terminal_port, columns, rows);
+}
+
+void machine_devices_press_power_key(struct machine_devices *d)
+{
+	if (d->power.key)
+		irq_pulse(d->power.key);
+	else
+		power_key_press(&d->power_key);
 }
 
 void machine_devices_break(struct machine_devices *d)

@@ -38,6 +38,8 @@ bool machine_devices_finish(struct machine_devices *devices);
 bool machine_devices_tell_init(struct machine_devices *devices, const char *text);
 
 void machine_devices_resize(struct machine_devices *devices, uint16_t columns, uint16_t rows);
+/* Presses the power key: the guest decides what comes of it. Any thread, and under a device's lock. */
+void machine_devices_press_power_key(struct machine_devices *devices);
 /* A break on the serial port. */
 void machine_devices_break(struct machine_devices *devices);
 

@@ -9,6 +9,7 @@
 
 #include "arch/arch.h"
 #include "devices/pl031.h"
+#include "devices/pl061.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/virtio/mmio.h"
@@ -52,9 +53,11 @@ void plan_devices(struct plan *plan, const struct config *config)
 	add_platform(plan, DEV_SERIAL, "serial", arch_map.serial_base, SERIAL_REGISTERS, arch_map.serial_gsi);
 	add_platform(plan, DEV_PVPANIC, "pvpanic", arch_map.pvpanic_base, PVPANIC_BYTES, 0);
 	if (arch_map.power_base)
-		add_platform(plan, DEV_POWER, "power", arch_map.power_base, POWER_BYTES, 0);
+		add_platform(plan, DEV_POWER, "power", arch_map.power_base, POWER_BYTES, arch_map.power_gsi);
 	if (arch_map.rtc_base)
 		add_platform(plan, DEV_RTC, "rtc", arch_map.rtc_base, PL031_BYTES, 0);
+	if (arch_map.gpio_base)
+		add_platform(plan, DEV_GPIO, "gpio", arch_map.gpio_base, PL061_BYTES, arch_map.gpio_gsi);
 	add_virtio(plan, &slot, "console", -1);
 	for (unsigned i = 0; i < config->disk_count; i++)
 		add_virtio(plan, &slot, "disk", (int)i);

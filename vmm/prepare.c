@@ -76,6 +76,8 @@ static void want_modules(struct initramfs_plan *plan, const struct prepare_job *
 	want(plan, "virtio_mmio", "the bus of all devices", false);
 	want(plan, "virtio_console", "the console", false);
 	want(plan, "pvpanic-mmio", "noticing a panic at once", true);
+	want(plan, arch_map.power_key_module, "the power key", true);
+	want(plan, "evdev", "hearing of the power key", true);
 	if (config->disk_count)
 		want(plan, "virtio_blk", "the disks", false);
 	if (job->fstype[0])

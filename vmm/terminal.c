@@ -127,6 +127,11 @@ static size_t escape_key(struct escape *e, uint8_t key, uint8_t *out)
 		if (e->quit)
 			e->quit(e->arg);
 		return 0;
+	case 'p':
+	case 'P':
+		if (e->power)
+			e->power(e->arg);
+		return 0;
 	case 'b':
 	case 'B':
 		if (e->send_break) {

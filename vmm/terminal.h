@@ -26,6 +26,7 @@ struct escape {
 	bool pending; /* Ctrl-A was the last key */
 	/* Any may be NULL. They must not call back into a virtio console, whose lock is held. */
 	void (*quit)(void *arg);
+	void (*power)(void *arg);
 	void (*help)(void *arg);
 	/* NULL: a Ctrl-O takes the sequence's place, which is a break to Linux's hvc consoles (drivers/tty/hvc/hvc_console.c, SysRq). */
 	void (*send_break)(void *arg);
@@ -33,9 +34,9 @@ struct escape {
 };
 
 /*
- * Takes the escape sequences out of what was typed and carries them out: Ctrl-A x quits, Ctrl-A b sends a break, Ctrl-A c or ? lists the
- * keys, Ctrl-A Ctrl-A is one Ctrl-A; any other key after Ctrl-A is swallowed with it. Returns how many bytes remain in buf. The shape of a
- * console's filter.
+ * Takes the escape sequences out of what was typed and carries them out: Ctrl-A x quits, Ctrl-A p presses the power key, Ctrl-A b sends a
+ * break, Ctrl-A c or ? lists the keys, Ctrl-A Ctrl-A is one Ctrl-A; any other key after Ctrl-A is swallowed with it. Returns how many bytes
+ * remain in buf. The shape of a console's filter.
  */
 size_t escape_filter(void *escape, uint8_t *buf, size_t len);
 

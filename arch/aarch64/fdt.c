@@ -16,6 +16,7 @@
 
 #define PHANDLE_GIC 1
 #define PHANDLE_CLOCK 2
+#define PHANDLE_GPIO 3
 
 /* bindings/interrupt-controller/arm,gic.yaml, arm,gic-v3.yaml */
 #define GIC_SPI 0
@@ -23,6 +24,10 @@
 #define IRQ_EDGE_RISING 1
 #define IRQ_LEVEL_HIGH 4
 #define PPI_CPUS_SHIFT 8
+
+/* dt-bindings/gpio/gpio.h, dt-bindings/input/linux-event-codes.h */
+#define GPIO_ACTIVE_HIGH 0
+#define KEY_POWER 116
 
 #define CELLS_MAX 16
 #define SERIAL_CLOCK_HZ 1843200 /* the PC's: a divisor of 1 is 115200 baud */
@@ -205,6 +210,36 @@ static void add_rtc(struct tree *t, const struct dev_desc *d)
 	end(t);
 }
 
+/* bindings/gpio/pl061-gpio.yaml. "#address-cells" is what dtc wants of whatever can be asked for interrupts. */
+static void add_gpio(struct tree *t, const struct dev_desc *d)
+{
+	begin_at(t, "gpio", d->base);
+	put_strings(t, "compatible", "arm,pl061\0arm,primecell");
+	put_place(t, d);
+	put_flag(t, "interrupt-controller");
+	CELLS(t, "#interrupt-cells", 2);
+	CELLS(t, "#address-cells", 0);
+	put_flag(t, "gpio-controller");
+	CELLS(t, "#gpio-cells", 2);
+	CELLS(t, "clocks", PHANDLE_CLOCK);
+	put_string(t, "clock-names", "apb_pclk");
+	CELLS(t, "phandle", PHANDLE_GPIO);
+	end(t);
+}
+
+/* bindings/input/gpio-keys.yaml */
+static void add_power_key(struct tree *t)
+{
+	begin(t, "gpio-keys");
+	put_string(t, "compatible", "gpio-keys");
+	begin(t, "power-key");
+	put_string(t, "label", "Power");
+	CELLS(t, "linux,code", KEY_POWER);
+	CELLS(t, "gpios", PHANDLE_GPIO, GPIO_POWER_KEY_PIN, GPIO_ACTIVE_HIGH);
+	end(t);
+	end(t);
+}
+
 /* bindings/virtio/mmio.yaml. Without "dma-coherent" a guest's buffers would go past the caches through which a device here reads them. */
 static void add_virtio(struct tree *t, const struct dev_desc *d)
 {
@@ -238,6 +273,10 @@ static void add_device(struct tree *t, const struct dev_desc *d)
 		break;
 	case DEV_RTC:
 		add_rtc(t, d);
+		break;
+	case DEV_GPIO:
+		add_gpio(t, d);
+		add_power_key(t);
 		break;
 	case DEV_POWER:
 		break; /* PSCI instead */

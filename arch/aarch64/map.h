@@ -5,6 +5,7 @@
  *        0x0100_0000  serial port (16550, one byte a register)
  *        0x0101_0000  real-time clock (PL031)
  *        0x0102_0000  pvpanic
+ *        0x0103_0000  GPIO pins (PL061): the power key
  *        0x0200_0000  GIC distributor
  *        0x0201_0000  GICv2: CPU interface, 8 KiB
  *        0x0300_0000  GICv3: redistributors, 128 KiB a processor
@@ -21,6 +22,7 @@
 #define MAP_SERIAL 0x01000000ull
 #define MAP_RTC 0x01010000ull
 #define MAP_PVPANIC 0x01020000ull
+#define MAP_GPIO 0x01030000ull
 #define MAP_GICD 0x02000000ull
 #define MAP_GICD_BYTES 0x10000ull
 #define MAP_GICD_V2_BYTES 0x1000ull
@@ -33,6 +35,7 @@
 #define MAP_RAM 0x40000000ull
 
 #define SPI_SERIAL 1
+#define SPI_GPIO 2
 #define SPI_VIRTIO_FIRST 16
 #define SPI_COUNT 96 /* with the 32 private ones a multiple of 32 */
 

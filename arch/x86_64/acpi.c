@@ -65,6 +65,9 @@ struct fadt {
 
 _Static_assert(sizeof(struct fadt) == 276, "the FADT of ACPI 6.x has 276 bytes");
 
+/* Set: power and sleep buttons are devices of the DSDT, or there are none. */
+#define FADT_POWER_BUTTON (1u << 4)
+#define FADT_SLEEP_BUTTON (1u << 5)
 #define FADT_RESET_REG_SUP (1u << 10)
 #define FADT_HW_REDUCED (1u << 20)
 #define BOOT_NO_VGA (1u << 2)
@@ -184,6 +187,28 @@ static void add_device(struct aml *aml, const struct dev_list *devices, const st
 	aml_end(aml, mark);
 }
 
+#define NOTIFY_PRESSED 0x80 /* 5.6.6 */
+
+/*
+ * A power button (4.8.2.2.1.2), and the device whose line tells of a press (5.6.9): that one's only event, so _EVT need not look which.
+ */
+static void add_power_key(struct aml *aml, unsigned gsi)
+{
+	size_t button = aml_begin_device(aml, "PWRB");
+	aml_name_eisa_id(aml, "_HID", "PNP0C0C");
+	aml_end(aml, button);
+
+	size_t events = aml_begin_device(aml, "GED_");
+	aml_name_string(aml, "_HID", "ACPI0013");
+	struct aml_resources r = aml_begin_resources(aml, "_CRS");
+	aml_interrupt(aml, gsi, false);
+	aml_end_resources(aml, &r);
+	size_t method = aml_begin_method(aml, "_EVT", 1);
+	aml_notify(aml, "PWRB", NOTIFY_PRESSED);
+	aml_end(aml, method);
+	aml_end(aml, events);
+}
+
 static size_t build_dsdt(uint8_t *buf, size_t room, const struct dev_list *devices)
 {
 	struct aml aml = { .buf = buf, .room = room, .used = sizeof(struct table_header) };
@@ -198,6 +223,8 @@ static size_t build_dsdt(uint8_t *buf, size_t room, const struct dev_list *devic
 	for (unsigned i = 0; i < devices->count; i++) {
 		if (devices->dev[i].kind != DEV_POWER)
 			add_device(&aml, devices, &devices->dev[i], i);
+		else if (devices->dev[i].gsi)
+			add_power_key(&aml, devices->dev[i].gsi);
 	}
 	aml_end(&aml, scope);
 	if (!aml_bytes(&aml))
@@ -256,7 +283,7 @@ static bool build_fadt(struct tables *t, gpa_t dsdt, const struct dev_list *devi
 	if (!fadt)
 		return false;
 	fadt->iapc_boot_arch = BOOT_NO_VGA | BOOT_NO_MSI | BOOT_NO_CMOS_RTC;
-	fadt->flags = FADT_HW_REDUCED;
+	fadt->flags = FADT_HW_REDUCED | FADT_POWER_BUTTON | FADT_SLEEP_BUTTON;
 	for (unsigned i = 0; i < devices->count; i++) {
 		if (devices->dev[i].kind != DEV_POWER)
 			continue;

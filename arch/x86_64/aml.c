@@ -13,8 +13,11 @@
 #define OP_SCOPE 0x10
 #define OP_BUFFER 0x11
 #define OP_PACKAGE 0x12
+#define OP_METHOD 0x14
 #define OP_EXTENDED 0x5b
 #define OP_DEVICE 0x82
+#define OP_NOTIFY 0x86
+#define METHOD_SERIALIZED (1u << 3)
 #define DESCRIPTOR_IO 0x47
 #define DESCRIPTOR_MEMORY32_FIXED 0x86
 #define DESCRIPTOR_INTERRUPT 0x89
@@ -106,6 +109,22 @@ size_t aml_begin_device(struct aml *aml, const char *name)
 	size_t mark = begin_package(aml);
 	put_bytes(aml, name, 4);
 	return mark;
+}
+
+size_t aml_begin_method(struct aml *aml, const char *name, unsigned arguments)
+{
+	put(aml, OP_METHOD, 1);
+	size_t mark = begin_package(aml);
+	put_bytes(aml, name, 4);
+	put(aml, arguments | METHOD_SERIALIZED, 1);
+	return mark;
+}
+
+void aml_notify(struct aml *aml, const char *object, uint8_t value)
+{
+	put(aml, OP_NOTIFY, 1);
+	put_bytes(aml, object, 4);
+	put_integer(aml, value);
 }
 
 void aml_name_integer(struct aml *aml, const char *name, uint64_t value)

@@ -22,6 +22,7 @@ size_t aml_bytes(const struct aml *aml);
 
 size_t aml_begin_scope(struct aml *aml, const char *path); /* "\\_SB_" */
 size_t aml_begin_device(struct aml *aml, const char *name); /* four letters */
+size_t aml_begin_method(struct aml *aml, const char *name, unsigned arguments); /* serialized */
 void aml_end(struct aml *aml, size_t mark);
 
 void aml_name_integer(struct aml *aml, const char *name, uint64_t value);
@@ -29,6 +30,9 @@ void aml_name_string(struct aml *aml, const char *name, const char *value);
 /* A compressed identifier, "PNP0501". */
 void aml_name_eisa_id(struct aml *aml, const char *name, const char *id);
 void aml_name_package(struct aml *aml, const char *name, const uint8_t *values, unsigned count);
+
+/* In a method: Notify(object, value), the object by its four letters. */
+void aml_notify(struct aml *aml, const char *object, uint8_t value);
 
 /* A resource template: begin, descriptors, end. */
 struct aml_resources {

@@ -18,6 +18,8 @@ const struct arch_map arch_map = {
 	.serial_gsi = GSI_SERIAL,
 	.pvpanic_base = PORT_PVPANIC,
 	.power_base = PORT_POWER,
+	.power_gsi = GSI_POWER_KEY,
+	.power_key_module = "button",
 	.cpus_max = 254,
 	.earlycon = "earlycon=uart8250,io,0x3f8,115200",
 	.serial_console = "ttyS0",

@@ -43,6 +43,7 @@
 #define PORT_PVPANIC 0x505
 #define PORT_POWER 0x600 /* sleep control, sleep status, reset: see devices/power.h */
 
+#define GSI_POWER_KEY 3 /* COM2's, of which there is none */
 #define GSI_SERIAL 4
 #define GSI_VIRTIO_FIRST 5
 #define GSI_IO_APIC_PINS 24

@@ -36,7 +36,7 @@ if await "a shell on a terminal" "$prompt" "$boot_seconds"; then
 	console_send 'echo "interrupted=$?"'
 	await "Ctrl-C goes to the guest" 'interrupted=130'
 	printf '\001c' >&9
-	await "Ctrl-A c lists the keys" 'Ctrl-A x quit, Ctrl-A b break'
+	await "Ctrl-A c lists the keys" 'Ctrl-A x quit, Ctrl-A p power key'
 	printf '\001bh' >&9
 	await "Ctrl-A b and h: the kernel lists its SysRq commands" 'sysrq: HELP|SysRq : HELP'
 	printf '\001x' >&9

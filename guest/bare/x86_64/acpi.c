@@ -222,6 +222,8 @@ static void read_terms(struct aml *aml, struct acpi_facts *facts, struct machine
 		uint8_t op = (uint8_t)aml_take(aml, 1);
 		if (op == 0x08) {
 			read_name(aml, facts, device);
+		} else if (op == 0x14) {
+			aml_enclosed(aml); /* a method: none of them is needed */
 		} else if (op == 0x10) {
 			struct aml inside = aml_enclosed(aml);
 			if (aml_take(&inside, 1) != '\\')

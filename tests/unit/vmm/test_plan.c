@@ -75,14 +75,18 @@ static void the_least_machine(void **state)
 	struct paper *p = *state;
 
 	cmdline(p);
-	assert_int_equal(p->plan.devices.count, 3 + (arch_map.power_base != 0) + (arch_map.rtc_base != 0));
+	assert_int_equal(p->plan.devices.count, 3 + (arch_map.power_base != 0) + (arch_map.rtc_base != 0) + (arch_map.gpio_base != 0));
 	assert_int_equal(device(p, "serial")->base, arch_map.serial_base);
 	assert_int_equal(device(p, "serial")->gsi, arch_map.serial_gsi);
 	assert_int_equal(device(p, "pvpanic")->gsi, 0);
 	if (arch_map.power_base)
-		assert_int_equal(device(p, "power")->gsi, 0);
+		assert_int_equal(device(p, "power")->gsi, arch_map.power_gsi);
 	if (arch_map.rtc_base)
 		assert_int_equal(device(p, "rtc")->base, arch_map.rtc_base);
+	/* The power key is in one place, and has a line of its own. */
+	assert_int_equal(!!arch_map.power_gsi + !!arch_map.gpio_base, 1);
+	if (arch_map.gpio_base)
+		assert_int_equal(device(p, "gpio")->gsi, arch_map.gpio_gsi);
 	assert_int_equal(device(p, "console")->base, arch_map.virtio_base);
 	assert_int_equal(device(p, "console")->gsi, arch_map.gsi_first);
 	assert_null(plan_find(&p->plan, "disk0"));
@@ -140,6 +144,7 @@ static void lines_are_shared_when_they_run_out(void **state)
 		assert_int_equal(users[arch_map.gsi_first + i], fair);
 	}
 	assert_int_equal(users[arch_map.serial_gsi], 0);
+	assert_int_equal(users[arch_map.power_gsi ? arch_map.power_gsi : arch_map.gpio_gsi], 0);
 }
 
 /* The biggest machine that the command line allows fits on the buses. */

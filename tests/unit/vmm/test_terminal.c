@@ -247,12 +247,17 @@ static void without_a_terminal_nothing_happens(void **state)
 /* --- the escape keys ------------------------------------------------------------------------------------------------------- */
 
 struct calls {
-	unsigned quit, help, breaks;
+	unsigned quit, power, help, breaks;
 };
 
 static void count_quit(void *arg)
 {
 	((struct calls *)arg)->quit++;
+}
+
+static void count_power(void *arg)
+{
+	((struct calls *)arg)->power++;
 }
 
 static void count_help(void *arg)
@@ -270,6 +275,7 @@ static const struct {
 	struct calls calls;
 } escapes[] = {
 	{ "hello", "hello", { 0 } },      { "\001x", "", { .quit = 1 } },
+	{ "\001p", "", { .power = 1 } },  { "a\001Pb", "ab", { .power = 1 } },
 	{ "\001X", "", { .quit = 1 } },   { "ab\001xcd", "abcd", { .quit = 1 } },
 	{ "\001c", "", { .help = 1 } },   { "\001?", "", { .help = 1 } },
 	{ "\001b", "", { .breaks = 1 } }, { "\001\001", "\001", { 0 } },
@@ -285,7 +291,7 @@ static void escapes_typed_or_pasted(void **state)
 		/* Pasted at once, then in pieces of one and two bytes. */
 		for (size_t step = 0; step < 3; step++) {
 			struct calls calls = { 0 };
-			struct escape e = { .quit = count_quit, .help = count_help, .send_break = count_break, .arg = &calls };
+			struct escape e = { .quit = count_quit, .power = count_power, .help = count_help, .send_break = count_break, .arg = &calls };
 			uint8_t kept[64];
 			size_t n = 0;
 			for (size_t at = 0, piece; at < len; at += piece) {
@@ -307,10 +313,10 @@ static void escapes_typed_or_pasted(void **state)
 static void a_console_without_breaks_gets_ctrl_o(void **state)
 {
 	struct escape e = { 0 };
-	uint8_t buf[] = "\001b\001x\001c";
+	uint8_t buf[] = "\001b\001x\001p\001c";
 
 	(void)state;
-	assert_int_equal(escape_filter(&e, buf, 6), 1);
+	assert_int_equal(escape_filter(&e, buf, sizeof(buf) - 1), 1);
 	assert_int_equal(buf[0], 0x0f);
 }
 

@@ -48,6 +48,7 @@ static int make_station(void **state)
 	add(s, DEV_SERIAL, MAP_SERIAL, 8, SPI_SERIAL);
 	add(s, DEV_PVPANIC, MAP_PVPANIC, 1, 0);
 	add(s, DEV_RTC, MAP_RTC, 0x1000, 0);
+	add(s, DEV_GPIO, MAP_GPIO, 0x1000, SPI_GPIO);
 	add(s, DEV_VIRTIO_MMIO, MAP_VIRTIO, 0x1000, SPI_VIRTIO_FIRST);
 	add(s, DEV_VIRTIO_MMIO, MAP_VIRTIO + MAP_VIRTIO_STRIDE, 0x1000, SPI_VIRTIO_FIRST + 1);
 	s->machine = (struct fdt_machine){
@@ -245,8 +246,37 @@ static void devices(void **state)
 	HOLDS(s, "/rtc@1010000", "clocks", fdt_get_phandle(s->tree, node(s, "/apb-pclk")));
 }
 
-/* --- bounds
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* Linux's gpio_keys finds the pin through the controller's phandle, and what a press means. */
+static void power_key(void **state)
+{
+	struct station *s = *state;
+	const char *gpio = "/gpio@1030000", *key = "/gpio-keys/power-key";
+
+	build(s);
+	says(s, gpio, "compatible", "arm,pl061");
+	assert_int_equal(fdt_stringlist_search(s->tree, node(s, gpio), "compatible", "arm,primecell"), 1);
+	HOLDS(s, gpio, "reg", 0, 0x1030000, 0, 0x1000);
+	HOLDS(s, gpio, "interrupts", GIC_SPI, SPI_GPIO, EDGE_RISING);
+	HOLDS(s, gpio, "clocks", fdt_get_phandle(s->tree, node(s, "/apb-pclk")));
+	assert_true(has(s, gpio, "gpio-controller"));
+	assert_true(has(s, gpio, "interrupt-controller"));
+	HOLDS(s, gpio, "#gpio-cells", 2);
+	HOLDS(s, gpio, "#interrupt-cells", 2);
+	says(s, "/gpio-keys", "compatible", "gpio-keys");
+	HOLDS(s, key, "linux,code", 116);
+	HOLDS(s, key, "gpios", fdt_get_phandle(s->tree, node(s, gpio)), GPIO_POWER_KEY_PIN, 0);
+}
+
+static void no_power_key_without_its_pin(void **state)
+{
+	struct station *s = *state;
+
+	s->devices.count = 3;
+	build(s);
+	assert_true(fdt_path_offset(s->tree, "/gpio-keys") < 0);
+}
+
+/* --- bounds ------------------------------------------------------------------------------------------------------------------------------- */
 
 static void largest(struct station *s)
 {
@@ -317,6 +347,7 @@ int main(void)
 		FDT_TEST(chosen),          FDT_TEST(no_initrd),       FDT_TEST(memory),       FDT_TEST(processors),
 		FDT_TEST(no_pmu),          FDT_TEST(gicv3),           FDT_TEST(gicv2),        FDT_TEST(devices),
 		FDT_TEST(largest_machine), FDT_TEST(too_little_room), FDT_TEST(dtc_reads_it),
+		FDT_TEST(power_key),       FDT_TEST(no_power_key_without_its_pin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static const struct dev_list devices = {
 	.dev = {
 		{ .kind = DEV_SERIAL, .name = "serial", .pio = true, .base = 0x3f8, .size_bytes = 8, .gsi = 4 },
 		{ .kind = DEV_PVPANIC, .name = "pvpanic", .pio = true, .base = 0x505, .size_bytes = 1 },
-		{ .kind = DEV_POWER, .name = "power", .pio = true, .base = 0x600, .size_bytes = 3 },
+		{ .kind = DEV_POWER, .name = "power", .pio = true, .base = 0x600, .size_bytes = 3, .gsi = 3 },
 		{ .kind = DEV_VIRTIO_MMIO, .name = "console", .base = 0xd0000000, .size_bytes = 0x1000, .gsi = 5 },
 		{ .kind = DEV_VIRTIO_MMIO, .name = "disk0", .base = 0xd0001000, .size_bytes = 0x1000, .gsi = 6 },
 	},
@@ -108,8 +108,8 @@ static void fixed_table(void **state)
 	const uint8_t *facp = find("FACP");
 	const uint8_t *dsdt = table(get(facp, 140, 8), "DSDT");
 	assert_int_equal(get(facp, 4, 4), 276);
-	/* hardware-reduced, with a reset register; no VGA, no MSI, no CMOS clock */
-	assert_int_equal(get(facp, 112, 4), 1u << 20 | 1u << 10);
+	/* hardware-reduced, with a reset register, no buttons but the DSDT's; no VGA, no MSI, no CMOS clock */
+	assert_int_equal(get(facp, 112, 4), 1u << 20 | 1u << 10 | 1u << 5 | 1u << 4);
 	assert_int_equal(get(facp, 109, 2), 1u << 2 | 1u << 3 | 1u << 5);
 	assert_int_equal(facp[116], 1); /* port */
 	assert_int_equal(get(facp, 120, 8), 0x602);
@@ -169,6 +169,26 @@ static void device_descriptions(void **state)
 	assert_true(contains(dsdt, serial_ports, sizeof(serial_ports)));
 }
 
+/* A button, and the device whose line makes the kernel notify it. */
+static void power_key(void **state)
+{
+	static const uint8_t button[] = { 0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x0c, 0x0c };
+	static const uint8_t line[] = { 0x89, 6, 0, 0x03, 1, 3, 0, 0, 0 };
+	static const uint8_t method[] = { '_', 'E', 'V', 'T', 0x09, 0x86, 'P', 'W', 'R', 'B', 0x0a, 0x80 };
+	struct dev_list without = devices;
+
+	(void)state;
+	build(1);
+	const uint8_t *dsdt = table(get(find("FACP"), 140, 8), "DSDT");
+	assert_true(contains(dsdt, button, sizeof(button)));
+	assert_true(contains(dsdt, "ACPI0013", 9));
+	assert_true(contains(dsdt, line, sizeof(line)));
+	assert_true(contains(dsdt, method, sizeof(method)));
+	without.dev[2].gsi = 0;
+	assert_true(acpi_build(area, sizeof(area), BASE, &without, 1) > 0);
+	assert_false(contains(table(get(find("FACP"), 140, 8), "DSDT"), "ACPI0013", 9));
+}
+
 static void shared_lines_say_so(void **state)
 {
 	static const uint8_t shared[] = { 0x89, 6, 0, 0x0b, 1, 6, 0, 0, 0 };
@@ -196,7 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fixed_table), cmocka_unit_test(processors), cmocka_unit_test(device_descriptions),
-		cmocka_unit_test(shared_lines_say_so), cmocka_unit_test(no_room),
+		cmocka_unit_test(power_key), cmocka_unit_test(shared_lines_say_so), cmocka_unit_test(no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

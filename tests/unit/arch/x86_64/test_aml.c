@@ -79,6 +79,18 @@ static void packages_count_themselves(void **state)
 	SAME(aml, 0x08, '_', 'S', '5', '_', 0x12, 0x8a, 0x00, 0x00, 4, 0x0a, 5, 0x00, 0x01, 0x0a, 0x80);
 }
 
+static void methods(void **state)
+{
+	struct aml aml = fresh();
+
+	(void)state;
+	size_t method = aml_begin_method(&aml, "_EVT", 1);
+	aml_notify(&aml, "PWRB", 0x80);
+	aml_end(&aml, method);
+	/* Length 3 + 4 + 1 + 7; one argument, serialized (20.2.5.2, 20.2.5.3). */
+	SAME(aml, 0x14, 0x8f, 0x00, 0x00, '_', 'E', 'V', 'T', 0x09, 0x86, 'P', 'W', 'R', 'B', 0x0a, 0x80);
+}
+
 static size_t length_at(size_t at)
 {
 	assert_int_equal(buf[at] >> 4, 8);
@@ -143,6 +155,9 @@ static void write_everything(struct aml *aml)
 	aml_memory32(aml, 0xd0000000, 0x1000);
 	aml_interrupt(aml, 5, false);
 	aml_end_resources(aml, &r);
+	size_t method = aml_begin_method(aml, "_EVT", 1);
+	aml_notify(aml, "PWRB", 0x80);
+	aml_end(aml, method);
 	aml_end(aml, device);
 	aml_end(aml, scope);
 }
@@ -193,6 +208,7 @@ int main(void)
 		cmocka_unit_test(integers),
 		cmocka_unit_test(strings_and_identifiers),
 		cmocka_unit_test(packages_count_themselves),
+		cmocka_unit_test(methods),
 		cmocka_unit_test(lengths_of_any_size),
 		cmocka_unit_test(resources),
 		cmocka_unit_test(no_room),
