@@ -135,6 +135,59 @@ static bool output_matters(const struct console_port *port)
 	return port->out.fd >= 0 || port->config.output;
 }
 
+/* True when `*done` bytes are dealt with: none when nobody will ever read them. False: there is no room now. */
+static bool put_out(struct console_port *port, const uint8_t *buf, size_t len, size_t *done)
+{
+	ssize_t n = stream_write(&port->out, buf, len);
+
+	*done = 0;
+	if (n < 0 && n != -EAGAIN) {
+		output_lost(port, (int)n);
+		return true;
+	}
+	if (n <= 0)
+		return false;
+	if (port->config.output)
+		port->config.output(port->config.arg, buf, (size_t)n);
+	*done = (size_t)n;
+	return true;
+}
+
+/*
+ * What the driver had notified of when it reset the device, and this device's thread had not come to: a guest that powers off resets its
+ * devices right behind its last words. On a vCPU's thread, so it is written later. A reader that makes output wait is not waited for.
+ */
+static void keep_output(struct console_port *port)
+{
+	struct virtio_dev *dev = &port->con->dev;
+	struct virtq_chain chain;
+
+	if (port->out.waiting || !output_matters(port))
+		return;
+	while (port->kept_bytes < sizeof(port->kept) && virtio_pop(dev, tx_queue(port), &chain)) {
+		port->kept_bytes += iov_read(chain.iov, chain.out_count, 0, port->kept + port->kept_bytes, sizeof(port->kept) - port->kept_bytes);
+		virtqueue_push(&dev->queue[tx_queue(port)], chain.head, 0);
+	}
+}
+
+/* False: there is no room now. */
+static bool write_kept(struct console_port *port)
+{
+	size_t done = 0;
+
+	while (done < port->kept_bytes && output_matters(port)) {
+		size_t n;
+		if (!put_out(port, port->kept + done, port->kept_bytes - done, &n)) {
+			memmove(port->kept, port->kept + done, port->kept_bytes - done);
+			port->kept_bytes -= done;
+			return false;
+		}
+		done += n;
+	}
+	port->kept_bytes = 0;
+	return true;
+}
+
 /* Writes what remains of the chain, to at most *budget bytes. True when all of it is written. */
 static bool write_chain(struct console_port *port, const struct virtq_chain *chain, uint64_t *budget)
 {
@@ -144,17 +197,10 @@ static bool write_chain(struct console_port *port, const struct virtq_chain *cha
 		if (!*budget)
 			return false;
 		size_t len = iov_read(chain->iov, chain->out_count, port->out_done, buf, *budget < sizeof(buf) ? *budget : sizeof(buf));
-		ssize_t n = stream_write(&port->out, buf, len);
-		if (n < 0 && n != -EAGAIN) {
-			output_lost(port, (int)n);
-			continue;
-		}
-		if (n <= 0)
+		if (!put_out(port, buf, len, &len))
 			return false;
-		if (port->config.output)
-			port->config.output(port->config.arg, buf, (size_t)n);
-		port->out_done += (size_t)n;
-		*budget -= (size_t)n;
+		port->out_done += len;
+		*budget -= len;
 	}
 	return true;
 }
@@ -170,6 +216,10 @@ static void serve_output(struct console_port *port)
 	uint64_t budget = OUTPUT_BYTES_AT_ONCE;
 	struct virtq_chain chain;
 
+	if (!write_kept(port)) {
+		stream_wait(&port->out, true);
+		return;
+	}
 	for (unsigned i = 0; i < OUTPUT_CHAINS_AT_ONCE && virtio_pop(dev, tx_queue(port), &chain); i++) {
 		if (!write_chain(port, &chain, &budget)) {
 			virtqueue_unpop(vq);
@@ -223,6 +273,7 @@ static void console_reset(struct virtio_dev *dev)
 
 	for (unsigned i = 0; i < con->port_count; i++) {
 		struct console_port *port = &con->port[i];
+		keep_output(port);
 		port->added = port->ready = port->guest_open = false;
 		port->owed = 0;
 		port->out_done = 0;

@@ -38,6 +38,10 @@ struct console_port {
 	uint64_t out_done; /* bytes of the first waiting chain that are written already */
 
 	bool told_open; /* what config.opened() heard last */
+
+	/* Output of before a reset, for this device's thread to write. */
+	uint8_t kept[4096];
+	size_t kept_bytes;
 };
 
 struct virtio_console {

@@ -589,6 +589,29 @@ static void a_reset_forgets_output_written_in_part(void **state)
 	assert_memory_equal(buf, "a fresh start", 13);
 }
 
+/* A guest that powers off resets its devices right behind its last words: before this device's thread came to them. */
+static void last_words_before_a_reset_are_heard(void **state)
+{
+	const char words[] = "cannot mount the root";
+	uint8_t buf[CHUNK_MAX];
+
+	(void)state;
+	start_piped(FAKE_FEATURES_ALL);
+	gpa_t at = fake_alloc(&g.drv, sizeof(words));
+	memcpy(fake_at(&g.drv, at), words, sizeof(words));
+	for (int i = 0; i < 3; i++)
+		assert_true(fake_add(&g.drv, guest_tx(PORT), &(struct fake_buffer){ at, sizeof(words), false }, 1) >= 0);
+	guest_restart(&g, FAKE_FEATURES_ALL);
+	fake_run_once(&g.drv);
+	assert_int_equal(read(out_r, buf, sizeof(buf)), 3 * sizeof(words));
+	for (int i = 0; i < 3; i++)
+		assert_string_equal(buf + (size_t)i * sizeof(words), words);
+	/* Once. */
+	guest_restart(&g, FAKE_FEATURES_ALL);
+	fake_run_once(&g.drv);
+	assert_int_equal(read(out_r, buf, sizeof(buf)), -1);
+}
+
 static void input_that_ended_stays_ended_after_a_reset(void **state)
 {
 	(void)state;
@@ -742,6 +765,7 @@ int main(void)
 		T(a_flood_leaves_the_loop_its_turn),
 		T(a_reset_loses_no_input),
 		T(a_reset_forgets_output_written_in_part),
+		T(last_words_before_a_reset_are_heard),
 		T(input_that_ended_stays_ended_after_a_reset),
 		T(a_receive_buffer_that_cannot_be_written_breaks_the_device),
 		T(a_chain_that_shrinks_under_way_does_no_harm),
