@@ -10,7 +10,7 @@ const unsigned long arch_restore_ioctls[] = {
 	KVM_SET_DEBUGREGS, KVM_SET_VCPU_EVENTS, KVM_SET_MSRS, KVM_SET_IRQCHIP, 0,
 };
 
-const unsigned long arch_vcpu_ioctls[] = { KVM_GET_REGS, KVM_TRANSLATE, 0 };
+const unsigned long arch_vcpu_ioctls[] = { KVM_GET_REGS, KVM_GET_SREGS, KVM_TRANSLATE, 0 };
 
 /* An irqfd is written. */
 const unsigned long arch_irq_ioctls[] = { 0 };

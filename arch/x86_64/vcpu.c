@@ -307,6 +307,18 @@ bool arch_reset_is_panic(const struct vcpu *vcpu)
 	return false;
 }
 
+/* The last of the ways in which Linux reboots; or a fault where nothing could handle it, and then this is all there is to see. */
+static void log_triple_fault(struct vcpu *vcpu)
+{
+	struct kvm_sregs sregs = { 0 };
+	struct kvm_regs regs = { 0 };
+
+	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+	ioctl(vcpu->fd, KVM_GET_SREGS, &sregs);
+	log_debug("vCPU %u: triple fault at 0x%llx (cr0 0x%llx, cr2 0x%llx, cr3 0x%llx, cr4 0x%llx)", vcpu->index, regs.rip, sregs.cr0, sregs.cr2,
+		  sregs.cr3, sregs.cr4);
+}
+
 bool arch_vcpu_exit(struct vcpu *vcpu)
 {
 	switch (vcpu->run->exit_reason) {
@@ -314,7 +326,7 @@ bool arch_vcpu_exit(struct vcpu *vcpu)
 		port_io(vcpu);
 		return true;
 	case KVM_EXIT_SHUTDOWN:
-		/* A triple fault: the last of the ways in which Linux reboots. */
+		log_triple_fault(vcpu);
 		vcpu->vm->stop(vcpu->vm, VM_RESET);
 		return true;
 	default:

@@ -58,6 +58,7 @@ workload() {
 	traced 0 "console" "test=console" "${initrd[@]}" --net none --console hvc < <(printf %s abcdefghijklmnopqrstuvwxyz)
 	traced 42 "ports" "test=ports" --net none --console-log "$test_dir/log" -- command < <(printf %s abcdefghijklmnopqrstuvwxyz)
 	traced 120 "panic" "test=panic" "${initrd[@]}" --net none </dev/null
+	traced 121 "triple fault" "test=triple-fault" "${initrd[@]}" --net none --no-reboot </dev/null
 	seconds=2 traced 124 "timeout" "test=hang" "${initrd[@]}" --net none </dev/null
 	traced 0 "attack" "test=attack device=2" "${initrd[@]}" --disk "$image" </dev/null
 } >"$test_dir/output"
