@@ -156,23 +156,23 @@ half() {
 		awk -F : -v number="$number" '{ half = load[1] <= load[2] ? 1 : 2; load[half] += $2; if (half == number) print $1 }'
 }
 
-# board_batch BOARD SCRIPT...: the same on an emulated AArch64 board, whose name is put before that of each result. $name is another name.
+# board_batch NAME BOARD SCRIPT...: the same on an emulated AArch64 board. NAME is put before that of each result.
 board_batch() {
-	local board=$1 name=${name:-$1} log
-	log=$logs/nested-${name// /-}.log
-	shift
+	local batch=$1 board=$2 log
+	log=$logs/nested-${batch// /-}.log
+	shift 2
 	ARCH=aarch64 BOARD=$board nested_batch "$log" "$@"
-	sed -i -E "s/^(ok|not ok|skip) /&$name: /" "$log"
+	sed -i -E "s/^(ok|not ok|skip) /&$batch: /" "$log"
 }
 
 # Debian's kernel with pages of 16 KiB, as Raspberry Pi OS has one for the Pi 5
 large_pages() {
-	local dir name='16 KiB pages'
+	local dir batch='16 KiB pages'
 	dir=$(demo_dir aarch64)/kernel-16k
 	if scripts/get-kernel.sh --arch aarch64 --package linux-image-6.12-arm64-16k "$dir" >"$logs/kernel-16k.log" 2>&1; then
-		KERNEL_DIR=$dir board_batch gicv3 aarch64/test_board.sh
+		KERNEL_DIR=$dir board_batch "$batch" gicv3 aarch64/test_board.sh
 	else
-		echo "skip $name: $(tail -n 1 "$logs/kernel-16k.log")" >"$logs/nested-${name// /-}.log"
+		echo "skip $batch: $(tail -n 1 "$logs/kernel-16k.log")" >"$logs/nested-${batch// /-}.log"
 	fi
 }
 
@@ -231,11 +231,11 @@ nested_aarch64() {
 		return
 	fi
 	{
-		board_batch raspi3 aarch64/test_board.sh ../guest/test_bare.sh
-		board_batch gicv3 aarch64/test_board.sh aarch64/test_units.sh ../guest/test_bare.sh
+		board_batch raspi3 raspi3 aarch64/test_board.sh ../guest/test_bare.sh
+		board_batch gicv3 gicv3 aarch64/test_board.sh aarch64/test_units.sh ../guest/test_bare.sh
 		large_pages
 	} &
-	board_batch gicv2 aarch64/test_{board,kernels}.sh ../guest/test_bare.sh test_{command,machine,disks,ends,net,sandbox}.sh
+	board_batch gicv2 gicv2 aarch64/test_{board,kernels}.sh ../guest/test_bare.sh test_{command,machine,disks,ends,net,sandbox}.sh
 	wait
 	cat "$logs"/nested-{gicv2,gicv3,raspi3,16-KiB-pages}.log | record
 }
