@@ -175,7 +175,7 @@ gdt_pointer:
 cpus_begun:
 	.long 1
 
-/* The first 5 GiB, mapped to themselves by pages of 2 MiB. */
+/* The first 9 GiB, mapped to themselves by pages of 2 MiB. */
 	.balign 4096
 page_tables:
 	.quad pdpt + PTE_TABLE

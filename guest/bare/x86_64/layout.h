@@ -11,7 +11,7 @@
 #define EFER_LME 0x100
 #define PTE_TABLE 0x3	     /* present, writable */
 #define PTE_LARGE_PAGE 0x83
-#define MAPPED_GIB 5
+#define MAPPED_GIB 9
 
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
