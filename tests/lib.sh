@@ -13,6 +13,9 @@ not_ok() {
 }
 skip() { echo "skip $1: $2"; }
 
+# Whether this machine's /dev/kvm may be used, whatever is behind it.
+kvm_opens() { [ -c /dev/kvm ] && : 2>/dev/null 3<>/dev/kvm; }
+
 # check NAME COMMAND...: the command succeeds. Its output is shown when it does not.
 check() {
 	local name=$1 output

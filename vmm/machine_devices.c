@@ -8,7 +8,6 @@
 #include "vmm/machine_devices.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +30,6 @@
 #include "vmm/util/process.h"
 
 #define DISK_QUEUES_MAX 4
-/* Enough for what the thread does, and too small for a huge page, which the default size would invite. */
-#define DISK_STACK_BYTES (256 << 10)
 
 struct attached_disk {
 	struct machine_devices *all;
@@ -271,15 +268,8 @@ static void *disk_thread(void *arg)
 
 static int start_disk_thread(struct attached_disk *disk, const char *name)
 {
-	pthread_attr_t attr;
-	sigset_t before;
+	int err = thread_start(&disk->thread, disk_thread, disk);
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, DISK_STACK_BYTES);
-	block_signals(&before);
-	int err = -pthread_create(&disk->thread, &attr, disk_thread, disk);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
 	if (err) {
 		log_error("%s: no thread: %s", name, strerror(-err));
 		return err;

@@ -19,9 +19,9 @@
 #include "arch/arch.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 #define KICK_SIGNAL SIGUSR1
-#define STACK_BYTES (256 << 10)
 
 enum order { ORDER_HOLD, ORDER_RUN, ORDER_END };
 
@@ -270,18 +270,15 @@ static void wait_until_held(struct vcpus *all, unsigned count)
 
 int vcpus_start_threads(struct vcpus *all, int (*enter)(void *arg), void *arg)
 {
-	pthread_attr_t attr;
 	unsigned started = 0;
 	int err = 0;
 
 	all->enter = enter;
 	all->enter_arg = arg;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	for (; started < all->count && !err; started++) {
 		struct vcpu_thread *t = &all->thread[started];
 		char name[16];
-		err = -pthread_create(&t->thread, &attr, thread_main, t);
+		err = thread_start(&t->thread, thread_main, t);
 		if (err) {
 			log_error("no thread for vCPU %u: %s", started, strerror(-err));
 			break;
@@ -290,7 +287,6 @@ int vcpus_start_threads(struct vcpus *all, int (*enter)(void *arg), void *arg)
 		snprintf(name, sizeof(name), "vcpu%u", started);
 		pthread_setname_np(t->thread, name);
 	}
-	pthread_attr_destroy(&attr);
 	wait_until_held(all, started);
 	return err ? err : all->enter_error;
 }

@@ -159,39 +159,16 @@ struct msr_batch {
 };
 
 /*
- * KVM stops at the first MSR that it can't read or write and says how many came before it; the rest is tried without that one. `done` gets
- * each that worked, `refused` each that did not.
+ * KVM stops at the first MSR that it can't read or write and says how many came before it: so many are in the batch. The caller goes on
+ * behind that one.
  */
-static void for_msrs(const struct vcpu *vcpu, unsigned long request, struct msr_batch *batch, const struct kvm_msr_entry *msr, uint32_t count,
-		     void (*done)(void *arg, const struct kvm_msr_entry *msr, bool worked), void *arg)
+static uint32_t transfer_msrs(const struct vcpu *vcpu, unsigned long request, struct msr_batch *batch, const struct kvm_msr_entry *msr,
+			      uint32_t count)
 {
-	for (uint32_t first = 0; first < count;) {
-		batch->head = (struct kvm_msrs){ .nmsrs = count - first };
-		memcpy(batch->entry, msr + first, (count - first) * sizeof(*msr));
-		int n = ioctl(vcpu->fd, request, batch);
-		uint32_t worked = n < 0 ? 0 : (uint32_t)n < count - first ? (uint32_t)n : count - first;
-		for (uint32_t i = 0; i < worked; i++)
-			done(arg, &batch->entry[i], true);
-		if (first + worked < count)
-			done(arg, &msr[first + worked], false);
-		first += worked + 1;
-	}
-}
-
-static void msr_read(void *arg, const struct kvm_msr_entry *msr, bool worked)
-{
-	struct vcpu_state *s = arg;
-
-	if (worked)
-		s->msr[s->msr_count++] = *msr;
-}
-
-static void msr_written(void *arg, const struct kvm_msr_entry *msr, bool worked)
-{
-	const struct vcpu *vcpu = arg;
-
-	if (!worked)
-		log_debug("vCPU %u: MSR 0x%x is not written back", vcpu->index, msr->index);
+	batch->head = (struct kvm_msrs){ .nmsrs = count };
+	memcpy(batch->entry, msr, count * sizeof(*msr));
+	int n = ioctl(vcpu->fd, request, batch);
+	return n < 0 ? 0 : (uint32_t)n < count ? (uint32_t)n : count;
 }
 
 static int save_msrs(const struct vcpu *vcpu, struct vcpu_state *s)
@@ -216,7 +193,12 @@ static int save_msrs(const struct vcpu *vcpu, struct vcpu_state *s)
 		if (list.index[i] != MSR_IA32_TSC)
 			work->wanted[count++].index = list.index[i];
 	}
-	for_msrs(vcpu, KVM_GET_MSRS, &work->batch, work->wanted, count, msr_read, s);
+	for (uint32_t first = 0; first < count; first++) {
+		uint32_t n = transfer_msrs(vcpu, KVM_GET_MSRS, &work->batch, work->wanted + first, count - first);
+		memcpy(s->msr + s->msr_count, work->batch.entry, n * sizeof(*s->msr));
+		s->msr_count += n;
+		first += n;
+	}
 	free(work);
 	return 0;
 }
@@ -227,7 +209,11 @@ static int restore_msrs(struct vcpu *vcpu, const struct vcpu_state *s)
 
 	if (!batch)
 		return -ENOMEM;
-	for_msrs(vcpu, KVM_SET_MSRS, batch, s->msr, s->msr_count, msr_written, vcpu);
+	for (uint32_t first = 0; first < s->msr_count; first++) {
+		first += transfer_msrs(vcpu, KVM_SET_MSRS, batch, s->msr + first, s->msr_count - first);
+		if (first < s->msr_count)
+			log_debug("vCPU %u: MSR 0x%x is not written back", vcpu->index, s->msr[first].index);
+	}
 	free(batch);
 	return 0;
 }

@@ -4,15 +4,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "vmm/util/process.h"
 
 #define THREADS_MAX 8
-/* A worker's deepest call keeps a few pages of vectors and copies on its stack. */
-#define STACK_BYTES (256 * 1024)
 
 struct request_queue {
 	struct block_request *first, **last;
@@ -127,19 +124,11 @@ static void *work(void *arg)
 /* Signals are for the other threads: a kick meant for a vCPU or a Ctrl-C has no business here. */
 static int start_thread(struct pool *pool)
 {
-	pthread_attr_t attr;
-	sigset_t before;
+	int err = thread_start(&pool->thread[pool->thread_count], work, pool);
 
-	if (pthread_attr_init(&attr))
-		return -ENOMEM;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	block_signals(&before);
-	int err = pthread_create(&pool->thread[pool->thread_count], &attr, work, pool);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
 	if (!err)
 		pool->thread_count++;
-	return -err;
+	return err;
 }
 
 int pool_add(struct pool *pool, struct block_request *request)

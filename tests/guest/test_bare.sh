@@ -17,7 +17,7 @@ guests=${GUESTS:-$build/guest}
 limit_seconds=90
 [ -z "${NESTED:-}" ] || limit_seconds=240
 
-if ! [ -c /dev/kvm ] || ! : 2>/dev/null 3<>/dev/kvm; then
+if ! kvm_opens; then
 	skip "bare-metal guest" "no access to /dev/kvm"
 	exit 0
 fi

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 [ -d "${1:-}" ] && BUILD=$1
 build=${BUILD:-build/$(uname -m)}
-if ! [ -c /dev/kvm ] || ! : 2>/dev/null 3<>/dev/kvm; then
+if ! kvm_opens; then
 	skip "sandbox lists" "no access to /dev/kvm"
 	exit 0
 elif ! strace -o /dev/null true 2>/dev/null; then

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 [ -d "${1:-}" ] && BUILD=$1
 build=${BUILD:-build/$(uname -m)}
-if ! [ -c /dev/kvm ] || ! : 2>/dev/null 3<>/dev/kvm; then
+if ! kvm_opens; then
 	skip "stuck output" "no access to /dev/kvm"
 	exit 0
 elif ! command -v perl >/dev/null; then

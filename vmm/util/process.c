@@ -16,6 +16,8 @@
 
 #include "vmm/util/log.h"
 
+#define STACK_BYTES (256 << 10)
+
 int worker_start(struct worker *worker, const char *name, int (*job)(void *arg), void *arg)
 {
 	pid_t parent = getpid();
@@ -84,6 +86,22 @@ void block_signals(sigset_t *before)
 	for (unsigned i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		sigdelset(&set, faults[i]);
 	pthread_sigmask(SIG_SETMASK, &set, before);
+}
+
+int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+	pthread_attr_t attr;
+	sigset_t before;
+	int err = -pthread_attr_init(&attr);
+
+	if (err)
+		return err;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	block_signals(&before);
+	err = -pthread_create(thread, &attr, run, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return err;
 }
 
 void *shared_alloc(size_t bytes)

@@ -10,6 +10,7 @@
 #ifndef VMM_UTIL_PROCESS_H
 #define VMM_UTIL_PROCESS_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -34,6 +35,12 @@ int worker_run(const char *name, int (*job)(void *arg), void *arg);
  * and leave a terminal raw.
  */
 void block_signals(sigset_t *before);
+
+/*
+ * A thread with all those signals blocked, and a stack that is enough for all of ours: one of the usual size may get a huge page of 2 MiB for
+ * itself, and glibc keeps it for the next thread. 0 or a negative errno, not logged.
+ */
+int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 /* Zeroed memory that a worker and its parent both see; NULL when there is none. */
 void *shared_alloc(size_t bytes);
