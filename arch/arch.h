@@ -61,11 +61,8 @@ int arch_vm_init_late(struct vm *vm);
 /* Frees vm->arch. Accepts a VM that was never set up. */
 void arch_vm_release(struct vm *vm);
 
-/*
- * Puts an interrupt into an irq's line (vmm/core/irq.h), whose gsi is set: an irqfd in fd, or a pulse(). After arch_vm_init_late(). The
- * caller closes fd.
- */
-int arch_irq_init(struct vm *vm, struct irq *irq);
+/* Gives a line (vmm/core/irq.h), whose gsi is set, its pulse(). After arch_vm_init_late(). */
+void arch_irq_init(struct vm *vm, struct irq *irq);
 /* Sets the interrupt input of a processor, for an interrupt controller outside KVM (vm->irqchip). Any thread. */
 void arch_vcpu_line(struct vm *vm, unsigned cpu, bool level);
 

@@ -7,7 +7,5 @@
 extern const unsigned long arch_restore_ioctls[];
 /* A vCPU's thread, besides KVM_RUN: arch_vcpu_exit() and arch_vcpu_explain(). */
 extern const unsigned long arch_vcpu_ioctls[];
-/* Every thread raises interrupts: what arch_irq_init() put into a line, and arch_vcpu_line(). */
-extern const unsigned long arch_irq_ioctls[];
 
 #endif

@@ -14,6 +14,6 @@ BENCH_PROGRAMS := $(BUILD)/bench/measure $(BUILD)/bench/first-run.so
 .PHONY: bench-vmm
 bench-vmm: ## tinyvmm beside QEMU, in numbers (ARCH=, BOARD=, ROUNDS=3, BENCH='boot io ...', PEER='name=command'; some ten minutes)
 	@scripts/install-deps.sh $(if $(CROSS),bench-$(ARCH),build bench)
-	@$(MAKE) --no-print-directory tinyvmm $(BENCH_PROGRAMS)
+	@$(MAKE) --no-print-directory tinyvmm $(BENCH_PROGRAMS) $(if $(CROSS),,$(BUILD)/scripts/nested/hold-vm)
 	@$(STRIP) -o $(BUILD)/bench/tinyvmm $(BUILD)/tinyvmm
 	@ARCH=$(ARCH) STRIP=$(STRIP) bench/bench-vmm.sh $(BUILD)/bench/tinyvmm $(BENCH_PROGRAMS)

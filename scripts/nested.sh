@@ -18,6 +18,7 @@
 #   --out DIR            DIR on the host is /out inside; on raspi3 a copy, which comes back at the end
 #   --cpus N, --memory MIB, --disk-size MIB     of the outer machine: 2, 2048, 4096. A raspi3 always has 4 and 1024
 #   --timeout SECONDS    600
+#   --stall SECONDS      a machine that shows no sign of life for so long has failed; what its processors do then goes into the log
 #   --terminal           our terminal becomes the command's
 #   --log FILE           the outer machine's own console
 #   --qemu-arg ARG       one more argument for QEMU
@@ -35,13 +36,14 @@
 #   board_disks TREE                  makes the disks, in $tmp
 #   board_machine                     adds what QEMU emulates to the array machine
 #   board_outcome                     prints the command's status; nothing when there is none
+#   board_program                     a program that nested/init starts first, if make has built it
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-arch=$(uname -m) board='' cpus=2 memory=2048 disk_size=4096 timeout=600 terminal='' log='' qemu_args=()
+arch=$(uname -m) board='' cpus=2 memory=2048 disk_size=4096 timeout=600 stall='' terminal='' log='' qemu_args=()
 kernel_dir='' busybox='' tinyvmm='' programs=() libraries=() files=() out=''
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -63,6 +65,7 @@ while [ $# -gt 0 ]; do
 	--memory) memory=$2 ;;
 	--disk-size) disk_size=$2 ;;
 	--timeout) timeout=$2 ;;
+	--stall) stall=$2 ;;
 	--log) log=$2 ;;
 	--qemu-arg) qemu_args+=("$2") ;;
 	*) die "unknown option $1" ;;
@@ -158,6 +161,9 @@ root_disk() {
 			tree_library "$tree" "$item" || say "nested.sh: no $item on this host: tinyvmm goes without"
 		done
 	fi
+	if [ -x "${board_program:=}" ]; then
+		tree_program "$tree" "$board_program" board-program
+	fi
 	for item in "${programs[@]}"; do
 		tree_program "$tree" "$item"
 	done
@@ -188,6 +194,19 @@ environment() {
 	END
 }
 
+# watch_over PID: nested/init writes to the machine's console every five seconds. When that ends, QEMU's monitor tells why, as far as it
+# can, and the machine is ended.
+watch_over() {
+	while sleep 5 && kill -0 "$1" 2>/dev/null; do
+		[ $(($(date +%s) - $(stat -c %Y "$log"))) -ge "$stall" ] || continue
+		timeout 10 cat "$tmp/monitor.out" >>"$log" &
+		printf '%s\n' 'info status' 'info cpus' 'info registers -a' 'info irq' >"$tmp/monitor.in"
+		wait $!
+		touch "$tmp/stalled"
+		kill -KILL "$1"
+	done
+}
+
 run() {
 	local threads=multi
 	# A clock that counts instructions can't count on several threads
@@ -195,10 +214,16 @@ run() {
 	local machine=(-accel "tcg,thread=$threads" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$kernel_dir/boot/vmlinuz-$release" -initrd "$tmp/initramfs.cpio")
 	board_machine
+	if [ -n "$stall" ]; then
+		mkfifo "$tmp/monitor.in" "$tmp/monitor.out"
+		machine+=(-chardev "pipe,id=monitor,path=$tmp/monitor" -mon chardev=monitor)
+	fi
+	touch "$log"
 	# Should we be killed with no chance to clean up, the kernel ends what we started.
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$timeout" setpriv --pdeathsig KILL \
 		"$board_qemu" "${machine[@]}" "${qemu_args[@]}" <&3 &
 	qemu=$!
+	[ -z "$stall" ] || watch_over "$qemu" >/dev/null 2>&1 &
 	local status=0
 	wait "$qemu" || status=$?
 	qemu=''
@@ -220,6 +245,11 @@ run || status=$?
 if [ "$status" = 124 ]; then
 	say "nested.sh: stopped after $timeout s"
 	exit 124
+fi
+if [ -e "$tmp/stalled" ]; then
+	say "nested.sh: the outer machine showed no sign of life for $stall s. The end of its console:"
+	tail -n 200 "$log" >&2
+	exit 125
 fi
 outcome=$(board_outcome)
 if [ -z "$outcome" ]; then

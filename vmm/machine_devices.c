@@ -68,26 +68,13 @@ struct machine_devices {
 
 /* --- joining ---------------------------------------------------------------------------------------------------------------------- */
 
-/*
- * Devices that share a line share its eventfd. With one each, KVM would raise and lower the line for both at the same time, and the second
- * rise, with the line still up from the first, is no edge: that device's interrupt would be lost. Pulses of one eventfd take turns.
- */
-static int get_line(struct machine_devices *d, const struct dev_desc *desc, struct irq **irq)
+static struct irq *get_line(struct machine_devices *d, const struct dev_desc *desc)
 {
-	for (unsigned i = 0; i < d->line_count; i++) {
-		if (d->line[i].gsi == desc->gsi) {
-			*irq = &d->line[i];
-			return 0;
-		}
-	}
 	struct irq *line = &d->line[d->line_count++];
+
 	line->gsi = desc->gsi;
-	line->fd = -1;
-	int err = arch_irq_init(d->site.vm, line);
-	if (err)
-		log_error("%s: KVM gives no interrupt line %u: %s", desc->name, desc->gsi, strerror(-err));
-	*irq = line;
-	return err;
+	arch_irq_init(d->site.vm, line);
+	return line;
 }
 
 static int put_on_bus(struct machine_devices *d, const struct dev_desc *desc, const struct bus_range *range)
@@ -142,12 +129,9 @@ static int attach_virtio(struct machine_devices *d, const char *name, struct vir
 	const struct dev_desc *desc = plan_find(d->site.plan, name);
 	struct virtio_mmio *mmio = &d->virtio[d->virtio_count];
 	struct bus_range range = { .dev = mmio, .read = virtio_mmio_read, .write = virtio_mmio_write, .lock = &dev->lock };
-	struct irq *irq;
 
 	d->virtio_count++;
-	int err = get_line(d, desc, &irq);
-	if (!err)
-		err = virtio_mmio_init(mmio, dev, irq, d->pages + (desc->base - arch_map.virtio_base));
+	int err = virtio_mmio_init(mmio, dev, get_line(d, desc), d->pages + (desc->base - arch_map.virtio_base));
 	if (!err)
 		err = share_page(d, desc, mmio);
 	for (unsigned q = 0; q < dev->queue_count && !err; q++) {
@@ -200,20 +184,19 @@ static int add_power(struct machine_devices *d)
 	const struct dev_desc *desc = plan_find(d->site.plan, "power");
 
 	d->power = (struct power){ .off = on_power_off, .reset = on_power_reset, .arg = d->site.vm };
-	int err = desc && desc->gsi ? get_line(d, desc, &d->power.key) : 0;
-	return err ? err : add_simple(d, "power", &power);
+	if (desc && desc->gsi)
+		d->power.key = get_line(d, desc);
+	return add_simple(d, "power", &power);
 }
 
 static int add_gpio(struct machine_devices *d)
 {
 	const struct bus_range gpio = { .dev = &d->gpio, .read = pl061_read, .write = pl061_write, .lock = &d->gpio.lock };
 	const struct dev_desc *desc = plan_find(d->site.plan, "gpio");
-	struct irq *irq = NULL;
 
-	int err = desc ? get_line(d, desc, &irq) : 0;
-	pl061_init(&d->gpio, irq);
+	pl061_init(&d->gpio, desc ? get_line(d, desc) : NULL);
 	power_key_init(&d->power_key, &d->gpio, GPIO_POWER_KEY_PIN, d->site.loop);
-	return err ? err : add_simple(d, "gpio", &gpio);
+	return add_simple(d, "gpio", &gpio);
 }
 
 static int add_platform(struct machine_devices *d)
@@ -234,12 +217,8 @@ static int add_platform(struct machine_devices *d)
 static int add_serial(struct machine_devices *d)
 {
 	const struct dev_desc *desc = plan_find(d->site.plan, "serial");
-	struct irq *irq;
-	int err = get_line(d, desc, &irq);
 
-	if (err)
-		return err;
-	d->serial = serial_new(&d->site.io->serial, irq, d->site.loop);
+	d->serial = serial_new(&d->site.io->serial, get_line(d, desc), d->site.loop);
 	if (!d->serial)
 		return -ENOMEM;
 	return put_on_bus(d, desc, &(struct bus_range){
@@ -388,8 +367,6 @@ void machine_devices_free(struct machine_devices *d)
 	virtio_rng_free(d->rng);
 	virtio_console_free(d->console);
 	serial_free(d->serial);
-	for (unsigned i = 0; i < d->line_count; i++)
-		close_fd(&d->line[i].fd);
 	pl061_release(&d->gpio);
 	pl031_release(&d->rtc);
 	if (d->pages)

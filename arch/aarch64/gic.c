@@ -118,12 +118,10 @@ static void pulse_user(struct irq *irq)
 	chip->pulse(chip, irq->gsi);
 }
 
-int gic_irq_init(const struct gic *gic, struct vm *vm, struct irq *irq)
+void gic_irq_init(const struct gic *gic, struct vm *vm, struct irq *irq)
 {
-	irq->fd = -1;
 	irq->pulse = gic->kind == GIC_USER ? pulse_user : pulse_kvm;
 	irq->arg = vm;
-	return 0;
 }
 
 void arch_vcpu_line(struct vm *vm, unsigned cpu, bool level)

@@ -31,6 +31,6 @@ void gic_release(struct gic *gic);
 /* As at power-on. `mpidr` has vm->cpus entries. No vCPU runs. Logs. */
 int gic_reset(const struct gic *gic, struct vm *vm, const uint64_t *mpidr);
 
-int gic_irq_init(const struct gic *gic, struct vm *vm, struct irq *irq);
+void gic_irq_init(const struct gic *gic, struct vm *vm, struct irq *irq);
 
 #endif

@@ -11,4 +11,3 @@ const unsigned long arch_restore_ioctls[] = {
 
 const unsigned long arch_vcpu_ioctls[] = { KVM_GET_ONE_REG, KVM_SET_VCPU_EVENTS, 0 };
 
-const unsigned long arch_irq_ioctls[] = { KVM_IRQ_LINE, 0 };

@@ -102,9 +102,9 @@ void arch_vm_release(struct vm *vm)
 	vm->arch = NULL;
 }
 
-int arch_irq_init(struct vm *vm, struct irq *irq)
+void arch_irq_init(struct vm *vm, struct irq *irq)
 {
-	return gic_irq_init(&vm->arch->gic, vm, irq);
+	gic_irq_init(&vm->arch->gic, vm, irq);
 }
 
 /* Nothing is kept: a power-on state is the same for all. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The VM's own set-up on x86_64: interrupt controllers in the kernel, no PIT, x2APIC identifiers. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include "arch/arch.h"
@@ -69,10 +69,28 @@ void arch_vm_release(struct vm *vm)
 	(void)vm;
 }
 
-int arch_irq_init(struct vm *vm, struct irq *irq)
+/*
+ * KVM_IRQ_LINE delivers in the calling thread, and the guest goes on meanwhile. An irqfd would first have to wake one of the host's kernel
+ * threads to do the same: KVM does it at once for message-signalled interrupts only.
+ */
+static void pulse(struct irq *irq)
 {
-	irq->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return irq->fd < 0 ? -errno : kvm_irqfd(&vm->kvm, irq->fd, irq->gsi);
+	static pthread_mutex_t one_edge = PTHREAD_MUTEX_INITIALIZER;
+	const struct vm *vm = irq->arg;
+	struct kvm_irq_level line = { .irq = irq->gsi, .level = 1 };
+
+	/* A rise while the line is still up from another thread's is no edge, and would be lost. The line is one that KVM has: no errors. */
+	pthread_mutex_lock(&one_edge);
+	ioctl(vm->kvm.vm_fd, KVM_IRQ_LINE, &line);
+	line.level = 0;
+	ioctl(vm->kvm.vm_fd, KVM_IRQ_LINE, &line);
+	pthread_mutex_unlock(&one_edge);
+}
+
+void arch_irq_init(struct vm *vm, struct irq *irq)
+{
+	irq->pulse = pulse;
+	irq->arg = vm;
 }
 
 /* Interrupt controllers are always KVM's own. */

@@ -6,6 +6,7 @@
 board_qemu=qemu-system-x86_64
 board_package=qemu-system-x86
 board_modules="kvm-amd $virtio_modules"
+board_program=$here/../build/x86_64/scripts/nested/hold-vm
 
 board_machine() {
 	machine+=(-M q35 -cpu max,+svm,+npt -smp "$cpus" -m "$memory" -serial "file:$log"

@@ -61,7 +61,7 @@ void fake_driver_init(struct fake_driver *drv)
 	drv->loop = loop_new();
 	assert(!err && drv->loop);
 	(void)err;
-	drv->irq = (struct irq){ .gsi = 5, .fd = -1, .pulse = count_pulse, .arg = drv };
+	drv->irq = (struct irq){ .gsi = 5, .pulse = count_pulse, .arg = drv };
 	drv->next_gpa = FAKE_RAM_GPA;
 }
 

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	unsigned pulses = 0;
-	struct irq irq = { .fd = -1, .pulse = count_pulse, .arg = &pulses };
+	struct irq irq = { .pulse = count_pulse, .arg = &pulses };
 	struct pl061 gpio;
 
 	pl061_init(&gpio, &irq);

@@ -86,7 +86,7 @@ static void check_life(struct serial *serial)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct irq irq = { .fd = -1, .pulse = ignore_pulse };
+	struct irq irq = { .pulse = ignore_pulse };
 	struct fake_driver drv = { .loop = loop_new() };
 	int in[2], out[2];
 

@@ -47,7 +47,7 @@ clock=()
 mkdir -p build/check
 # The largest guest has 4 GiB: what is not touched costs nothing
 exec scripts/nested.sh --arch "$arch" ${BOARD:+--board "$BOARD"} --kernel-dir "$kernel_dir" --busybox "$busybox" --memory 5120 --cpus 2 \
-	--timeout "${NESTED_SECONDS:-1800}" --log "build/check/outer-${BOARD:+$BOARD-}${1##*/}.log" \
+	--timeout "${NESTED_SECONDS:-1500}" --stall 120 --log "build/check/outer-${BOARD:+$BOARD-}${1##*/}.log" \
 	--tinyvmm "$build/tinyvmm" --program "$build/scripts/nameserver" "${programs[@]}" \
 	--file tests:/src/tests --file scripts:/src/scripts --file README.md:/src/README.md --file LICENSE:/src/LICENSE \
 	--file docs:/src/docs "${files[@]}" "${clock[@]}" -- \

@@ -126,13 +126,6 @@ int kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *value)
 	return kvm_ioctl(fd, KVM_SET_DEVICE_ATTR, &set);
 }
 
-int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi)
-{
-	struct kvm_irqfd irqfd = { .fd = (uint32_t)fd, .gsi = gsi };
-
-	return kvm_ioctl(kvm->vm_fd, KVM_IRQFD, &irqfd);
-}
-
 int kvm_ioeventfd(const struct kvm *kvm, const struct kvm_notify *notify)
 {
 	struct kvm_ioeventfd io = {

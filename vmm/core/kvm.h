@@ -36,9 +36,6 @@ bool kvm_has_device(const struct kvm *kvm, uint32_t type);
 /* An attribute of a device or a vCPU; `value` is 4 or 8 bytes, whichever the attribute takes, or NULL. */
 int kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *value);
 
-/* Raises `gsi` each time `fd` (an eventfd) is written. */
-int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi);
-
 /* Writes of `value`, `len` bytes long, at the guest address `addr` signal `fd` and never leave the kernel. */
 struct kvm_notify {
 	gpa_t addr;

@@ -273,7 +273,7 @@ static void linux_uses_it(void **state)
 	assert_int_equal(get_byte(0, ITARGETSR, 50), 1);
 	make_edge(50);
 	set_bit(0, ISENABLER, 50);
-	struct irq irq = { .gsi = 50 - 32, .fd = -1, .pulse = gicv2_irq_pulse, .arg = fx.gic };
+	struct irq irq = { .gsi = 50 - 32, .pulse = gicv2_irq_pulse, .arg = fx.gic };
 	irq_pulse(&irq);
 	assert_int_equal(lines(), 1);
 	assert_int_equal(take(0), 50);

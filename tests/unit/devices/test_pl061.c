@@ -61,7 +61,7 @@ static int start(void **state)
 	static struct board board;
 
 	memset(&board, 0, sizeof(board));
-	board.irq = (struct irq){ .fd = -1, .pulse = count_pulse, .arg = &board };
+	board.irq = (struct irq){ .pulse = count_pulse, .arg = &board };
 	pl061_init(&board.gpio, &board.irq);
 	*state = &board;
 	return 0;

@@ -60,7 +60,7 @@ static int start(void **state)
 	static struct board board;
 
 	memset(&board, 0, sizeof(board));
-	board.irq = (struct irq){ .fd = -1, .pulse = count_pulse, .arg = &board };
+	board.irq = (struct irq){ .pulse = count_pulse, .arg = &board };
 	board.loop = loop_new();
 	pl061_init(&board.gpio, &board.irq);
 	power_key_init(&board.key, &board.gpio, PIN, board.loop);

@@ -65,7 +65,7 @@ static int set_up(void **state)
 	fx.in_w = in[1];
 	fx.out_r = out[0];
 	fx.out_w = out[1];
-	fx.irq = (struct irq){ .fd = -1, .pulse = count_pulse };
+	fx.irq = (struct irq){ .pulse = count_pulse };
 	fx.drv.loop = loop_new();
 	return fx.drv.loop ? 0 : -1;
 }

@@ -47,6 +47,7 @@ struct slot {
 struct rig {
 	struct fake_disk disk;
 	struct fake_driver drv;
+	int irq_fd; /* an eventfd: each interrupt is written to it */
 	struct block *block;
 	struct virtio_blk *blk;
 	pthread_t thread;
@@ -67,6 +68,13 @@ static void *run_disk(void *arg)
 	return NULL;
 }
 
+static void write_pulse(struct irq *irq)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(write(*(int *)irq->arg, &one, sizeof(one)), sizeof(one));
+}
+
 static void rig_init(struct rig *r, bool no_uring, bool never_here, uint64_t features)
 {
 	const struct virtio_blk_config config = { .name = "disk0", .queues = QUEUES };
@@ -80,8 +88,10 @@ static void rig_init(struct rig *r, bool no_uring, bool never_here, uint64_t fea
 	r->blk = virtio_blk_new(&config, r->block, r->drv.loop, &r->drv.mem);
 	assert_non_null(r->blk);
 	assert_true(fake_driver_attach(&r->drv, virtio_blk_dev(r->blk), features));
-	r->drv.irq.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	assert_true(r->drv.irq.fd >= 0);
+	r->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_true(r->irq_fd >= 0);
+	r->drv.irq.pulse = write_pulse;
+	r->drv.irq.arg = &r->irq_fd;
 	for (unsigned q = 0; q < QUEUES; q++) {
 		for (unsigned i = 0; i < DEPTH; i++) {
 			r->slot[q][i].header = fake_alloc(&r->drv, sizeof(struct header));
@@ -97,7 +107,7 @@ static void rig_release(struct rig *r)
 	loop_stop(r->drv.loop);
 	pthread_join(r->thread, NULL);
 	fake_driver_detach(&r->drv);
-	close_fd(&r->drv.irq.fd);
+	close_fd(&r->irq_fd);
 	virtio_blk_free(r->blk);
 	block_close(r->block);
 	fake_driver_release(&r->drv);
@@ -171,7 +181,7 @@ static unsigned reap(struct rig *r)
 /* Asks to be interrupted, looks once more, and sleeps. */
 static unsigned wait_and_reap(struct rig *r)
 {
-	struct pollfd line = { .fd = r->drv.irq.fd, .events = POLLIN };
+	struct pollfd line = { .fd = r->irq_fd, .events = POLLIN };
 	uint64_t count;
 
 	for (unsigned q = 0; q < QUEUES; q++)
@@ -183,7 +193,7 @@ static unsigned wait_and_reap(struct rig *r)
 		done = reap(r);
 		fail_msg("%s", done ? "an interrupt was lost" : "a notification was lost");
 	}
-	assert_int_equal(read(r->drv.irq.fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(read(r->irq_fd, &count, sizeof(count)), sizeof(count));
 	return reap(r);
 }
 
