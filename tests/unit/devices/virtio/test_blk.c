@@ -537,22 +537,39 @@ static void a_broken_device_begins_no_further_range(void **state)
 	assert_file_byte(8 * 512, disk_byte(8 * 512));
 }
 
-/* Zeroes count as bytes to be written: where the host can't make holes, they are. 64 MiB of them hold back what comes after. */
-static void zeroes_are_held_back_too(void **state)
+/*
+ * Zeroes count as bytes to be written: where the host can't make holes, they are. 64 MiB of them hold back what comes after, which a reset
+ * then drops. False: one of those that hold the last one back was done before the kick was over, so that it was rightly begun.
+ */
+static bool zeroes_hold_the_last_back(void)
 {
 	enum { RANGES = 32, REQUESTS = 4 };
 	const struct range last = { DISK_SECTORS - 8, 8, 0 };
 	struct range half[RANGES];
+	struct fake_used used;
 
-	(void)state;
 	for (unsigned i = 0; i < RANGES; i++)
 		half[i] = (struct range){ 0, DISK_SECTORS / 2, 0 };
 	for (unsigned i = 0; i < REQUESTS; i++)
 		add_zeroes(half, RANGES);
 	add_zeroes(&last, 1);
 	fake_kick(&fx.drv, 0);
+	if (fake_used(&fx.drv, 0, &used))
+		return false;
 	assert_true(fake_driver_restart(&fx.drv, FAKE_FEATURES_ALL));
 	assert_file_byte(DISK_BYTES - 512, disk_byte(DISK_BYTES - 512));
+	return true;
+}
+
+static void zeroes_are_held_back_too(void **state)
+{
+	unsigned tries = 0;
+
+	while (!zeroes_hold_the_last_back()) {
+		assert_true(++tries < 100);
+		tear_down(state);
+		set_up_async(state);
+	}
 }
 
 #define BLK_TEST(test, how) cmocka_unit_test_setup_teardown(test, how, tear_down)
