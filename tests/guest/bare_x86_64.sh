@@ -43,7 +43,7 @@ refused_cases() {
 	kernel=$stock case_ok "not refused when asked for" "test=poweroff" --allow-emulation
 }
 
-# The I/O APIC has 19 lines for them: the last devices, the entropy device among them, share one with another.
+# The I/O APIC has 15 lines for them: the last devices, the entropy device among them, share one with another.
 shared_lines() {
 	local disks=() i
 	for ((i = 0; i < 16; i++)); do
