@@ -49,11 +49,12 @@ LIB_STRUCT(slirp_lib, SLIRP_CALLS);
 /*
  * Bounds TCP's segments, not the MTU. libslirp announces a window that opened again only when it grew by two segments, and
  * has no window scaling: with segments of more than half of 64 KiB a sender that once found the window shut is told nothing,
- * and finds out by its own probe, 200 ms later. With a quarter, a window is always announced before it is half open. (A
- * receiver that paused for 30 ms 25 times took 5.2 s for 200 MiB with the largest segments, and 0.9 s with these; bulk
- * transfers cost 10 % more CPU time.)
+ * and finds out by its own probe, 200 ms later. With a quarter at most, a window is always announced before it is half open. (A
+ * receiver that paused for 30 ms 25 times took 5.2 s for 200 MiB with the largest segments, and 0.9 s with 16 KiB.) With an
+ * eighth, the guest takes the first segments of a window while libslirp makes the others: more comes in, less goes out, of
+ * which there is more anyway (docs/PERFORMANCE.md).
  */
-#define MRU_MAX (16384 + 40)
+#define MRU_MAX (8192 + 40)
 /* How old libslirp's idea of the time may be. Its shortest timeout that matters is half a second. */
 #define CLOCK_STALE_NS (10 * NS_PER_MS)
 
@@ -70,7 +71,6 @@ struct netdev_user {
 	struct frame_queue queue; /* for the client, which refused the first */
 	bool blocked;		 /* the queue went over its mark and did not empty yet */
 	bool refused;		 /* send() answered -EAGAIN */
-	bool delivered;		 /* the client took a frame since received() */
 	bool queue_full_logged;
 	uint8_t frame[NETDEV_FRAME_MAX]; /* the guest's, made flat */
 };
@@ -85,6 +85,10 @@ struct user_timer {
 
 /* --- towards the guest -------------------------------------------------------------------------------------------------------------- */
 
+/*
+ * The driver is told of each frame, not of each burst: it takes the first while libslirp makes the next, and its acknowledgement of these
+ * opens the window for more, of which there is little (64 KiB). A driver that is busy with frames has its interrupts off anyway.
+ */
 static int user_deliver(struct netdev_user *user, const void *frame, size_t len)
 {
 	struct virtio_net_hdr header = { .flags = VIRTIO_NET_HDR_F_DATA_VALID };
@@ -92,7 +96,7 @@ static int user_deliver(struct netdev_user *user, const void *frame, size_t len)
 	int err = user->nd.client.receive(user->nd.client.arg, iov, 2);
 
 	if (!err)
-		user->delivered = true;
+		user->nd.client.received(user->nd.client.arg);
 	return err;
 }
 
@@ -116,14 +120,6 @@ static ssize_t user_send_packet(const void *frame, size_t len, void *opaque)
 static bool user_over_mark(const struct netdev_user *user)
 {
 	return user->queue.bytes >= QUEUE_MARK;
-}
-
-static void user_end_burst(struct netdev_user *user)
-{
-	if (!user->delivered)
-		return;
-	user->delivered = false;
-	user->nd.client.received(user->nd.client.arg);
 }
 
 /* --- libslirp's sockets and timeouts ------------------------------------------------------------------------------------------------ */
@@ -195,7 +191,6 @@ static void user_settle(struct netdev_user *user)
 		user->blocked = true;
 		loop_modify(user->nd.loop, &user->watch, 0);
 	}
-	user_end_burst(user);
 }
 
 static void user_poll(struct netdev_user *user)
@@ -373,7 +368,6 @@ static void user_resume(struct netdev *nd)
 		loop_modify(nd->loop, &user->watch, EPOLLIN);
 		user_poll(user);
 	}
-	user_end_burst(user);
 	if (user->refused && !user->blocked && !user_over_mark(user)) {
 		user->refused = false;
 		nd->client.can_send(nd->client.arg);
