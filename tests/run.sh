@@ -4,7 +4,7 @@
 # run.sh [PART...]: the tests of `make check`; PARTs are static, unit, fuzz, scripts, nested, nested-aarch64 (default: all).
 #
 # Builds what each part needs. Every test is one result line; at the end failures are repeated, skips explained, and the last line is
-# "N passed, N failed, N skipped". Logs stay in build/check/. FUZZ_SECONDS (20) is the time of each fuzz target.
+# "N passed, N failed, N skipped". Logs stay in build/check/. FUZZ_SECONDS (12) is the time of each fuzz target.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=scripts/lib.sh
@@ -104,9 +104,9 @@ fixed_addresses=()
 ! setarch -R true 2>/dev/null || fixed_addresses=(setarch -R)
 
 fuzz_smoke() {
-	part "fuzz targets, ${FUZZ_SECONDS:-20} s each"
+	part "fuzz targets, ${FUZZ_SECONDS:-12} s each"
 	build "fuzz targets" CC=clang SAN=fuzzer-no-link,address,undefined fuzz-targets || return
-	"${fixed_addresses[@]}" tests/fuzz/run.sh "$build-clang-fuzzer-no-link-address-undefined/tests/fuzz" "${FUZZ_SECONDS:-20}" 2>&1 |
+	"${fixed_addresses[@]}" tests/fuzz/run.sh "$build-clang-fuzzer-no-link-address-undefined/tests/fuzz" "${FUZZ_SECONDS:-12}" 2>&1 |
 		record
 }
 
@@ -124,16 +124,20 @@ fuzz_part() {
 host_scripts() {
 	part "test scripts"
 	build "program" tinyvmm guest-bare "$build/tests/unit/arch/x86_64/test_acpi"
-	local script argument
+	local script argument log all=()
 	for script in tests/*/test_*.sh; do
 		case $script in
 		tests/nested/*) continue ;;
 		tests/acpi/*) argument=$build ;;
 		*) argument=$build/tinyvmm ;;
 		esac
-		[ -e "$script" ] || continue
-		TINYVMM=$PWD/$build/tinyvmm BUILD=$PWD/$build bash tests/run-script.sh 300 "$script" "$argument" 2>&1 | record
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+		log=$logs/${script//\//-}.log
+		TINYVMM=$PWD/$build/tinyvmm BUILD=$PWD/$build bash tests/run-script.sh 300 "$script" "$argument" >"$log" 2>&1 &
+		all+=("$log")
 	done
+	wait
+	cat "${all[@]}" | record
 }
 
 # nested_batch LOG SCRIPT...: a script that did not come to its end has failed, whatever ended the machine it ran in. Only when the emulated

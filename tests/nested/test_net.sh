@@ -80,6 +80,16 @@ run_vm --disk "$root,cow" -- sh -c 'cat >/tmp/x; nc 10.0.2.2 8323 </tmp/x; ip li
 ended "a command sends data" 0
 same "an upload arrives whole" "$sum" "$(sha256sum <"$test_dir/received")"
 
+# shellcheck disable=SC2016 # expanded in the guest
+run_vm --disk "$root,cow" --net user --net user,mac=52:54:00:0a:0b:0c -- sh -c '
+	for card in eth0 eth1; do
+		ip -4 addr show $card | grep -c "inet 10.0.2.15/24"
+		ping -c 1 -w 20 -I $card 10.0.2.2 | grep -c "1 packets received"
+	done
+	cat /sys/class/net/eth1/address' </dev/null
+ended "two network cards" 0
+same "each has an address and answers, and the second the MAC that was asked for" $'1\n1\n1\n1\n52:54:00:0a:0b:0c' "$output"
+
 run_vm --disk "$root,cow" --net none -- sh -c 'ls /sys/class/net' </dev/null
 same "--net none" lo "$output"
 
