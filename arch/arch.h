@@ -4,8 +4,8 @@
  *
  * arch/x86_64 and arch/aarch64 each implement all of it, under the same file names: map.c (addresses), vm.c (before and after the vCPUs),
  * vcpu.c (registers, exits), load.c (kernel and tables into memory). What one of them has no use for does nothing there. All return 0 or
- * a negative errno, and log what they fail at. Main thread only, but for arch_vcpu_exit(), arch_vcpu_ran(), arch_vcpu_line(), an irq's
- * pulse() and arch_load_kernel().
+ * a negative errno, and log what they fail at. Main thread only, but for arch_vcpu_exit(), arch_vcpu_ran(), arch_vcpu_line(), and an
+ * irq's pulse().
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H
@@ -85,11 +85,11 @@ struct arch_boot {
 	uint64_t kernel_bytes;
 };
 /*
- * The kernel's own bytes: the long part of loading. It needs nothing but guest memory, so it may run on a thread of its own beside the
- * building of devices.
+ * Where the kernel goes, if it fits: each segment of the image to to[i], which has room for its mem_bytes. Needs nothing but guest memory,
+ * and copies nothing.
  */
-int arch_load_kernel(struct vm *vm, struct arch_boot *boot);
-/* After it: initramfs, command line, boot information, tables. */
+int arch_place_kernel(struct vm *vm, struct arch_boot *boot, void *to[IMAGE_SEGMENTS_MAX]);
+/* After it: initramfs, command line, boot information, tables. The kernel's bytes need not be there yet. */
 int arch_load_rest(struct vm *vm, struct arch_boot *boot);
 
 /* The registers with which a vCPU starts; also what a reset goes back to. Frees nothing; arch_vcpu_release() does. */

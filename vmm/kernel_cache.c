@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "vmm/kernel_unpack.h"
+#include "vmm/step.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
@@ -205,19 +206,42 @@ static int hash_range(struct kernel_hash *hash, int fd, uint64_t offset, uint64_
 	return err;
 }
 
-int kernel_cache_hash_file(const struct kernel_cache *cache, int fd, uint64_t bytes, uint8_t digest[KERNEL_HASH_BYTES])
-{
+/* A part of a file, hashed on a thread of its own. */
+struct hash_part {
+	const struct kernel_cache *cache;
+	int fd;
+	uint64_t offset, bytes;
 	struct kernel_hash hash;
+};
+
+static int hash_part(void *arg)
+{
+	struct hash_part *part = arg;
 	uint8_t *buf = malloc(READ_BYTES);
 	int err;
 
 	if (!buf)
 		return -ENOMEM;
-	kernel_hash_init(&hash, &cache->key);
-	err = hash_range(&hash, fd, 0, bytes, buf);
-	kernel_hash_final(&hash, digest);
+	kernel_hash_init(&part->hash, &part->cache->key);
+	err = hash_range(&part->hash, part->fd, part->offset, part->bytes, buf);
 	free(buf);
 	return err;
+}
+
+int kernel_cache_hash_file(const struct kernel_cache *cache, int fd, uint64_t bytes, uint8_t digest[KERNEL_HASH_BYTES])
+{
+	uint64_t middle = bytes / 2 / KERNEL_HASH_BLOCK * KERNEL_HASH_BLOCK;
+	struct hash_part first = { .cache = cache, .fd = fd, .bytes = middle };
+	struct hash_part second = { .cache = cache, .fd = fd, .offset = middle, .bytes = bytes - middle };
+	struct step step;
+
+	step_begin(&step, hash_part, &second);
+	int err = hash_part(&first), other = step_wait(&step);
+	if (err || other)
+		return err ? err : other;
+	kernel_hash_append(&first.hash, &second.hash);
+	kernel_hash_final(&first.hash, digest);
+	return 0;
 }
 
 static int hash_content(const struct kernel_cache *cache, const struct kernel_image *image, int fd, uint8_t digest[KERNEL_HASH_BYTES])
@@ -245,15 +269,11 @@ static void hash_header(const struct kernel_cache *cache, const struct entry_hea
 	kernel_hash_final(&hash, digest);
 }
 
-bool kernel_seal_holds(const struct kernel_seal *seal, const struct iovec *segment, unsigned count)
+bool kernel_seal_holds(const struct kernel_seal *seal, struct kernel_hash *content)
 {
 	uint8_t digest[KERNEL_HASH_BYTES];
-	struct kernel_hash hash;
 
-	kernel_hash_init(&hash, &seal->key);
-	for (unsigned i = 0; i < count; i++)
-		kernel_hash_update(&hash, segment[i].iov_base, segment[i].iov_len);
-	kernel_hash_final(&hash, digest);
+	kernel_hash_final(content, digest);
 	return !memcmp(digest, seal->content, sizeof(digest));
 }
 

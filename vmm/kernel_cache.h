@@ -17,7 +17,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "arch/image.h"
 #include "vmm/kernel_hash.h"
@@ -49,8 +48,8 @@ struct kernel_seal {
 	uint8_t content[KERNEL_HASH_BYTES];
 };
 
-/* `segment`: the image's segments in their order, file_bytes of each. */
-bool kernel_seal_holds(const struct kernel_seal *seal, const struct iovec *segment, unsigned count);
+/* `content`: of the image's segments in their order, file_bytes of each, with the seal's key. It is finished here. */
+bool kernel_seal_holds(const struct kernel_seal *seal, struct kernel_hash *content);
 
 /*
  * Fills *image, with an fd of its own, from a checked entry. -ENOENT: there is none, or it was damaged and is gone now. With a seal the

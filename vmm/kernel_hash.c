@@ -9,6 +9,7 @@
  */
 #include "vmm/kernel_hash.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef unsigned __int128 u128;
@@ -88,6 +89,22 @@ void kernel_hash_update(struct kernel_hash *hash, const void *data, size_t len)
 		p += n;
 		len -= n;
 	}
+}
+
+/* The coefficients that come move those that are there up by as many powers of the point. */
+void kernel_hash_append(struct kernel_hash *hash, const struct kernel_hash *more)
+{
+	u128 power = hash->point;
+
+	assert(hash->len % KERNEL_HASH_BLOCK == 0);
+	for (uint64_t blocks = more->len / KERNEL_HASH_BLOCK; blocks; blocks >>= 1) {
+		if (blocks & 1)
+			hash->sum = multiply(hash->sum, power);
+		power = multiply(power, power);
+	}
+	hash->sum = reduce(hash->sum + more->sum);
+	hash->len += more->len;
+	memcpy(hash->partial, more->partial, sizeof(hash->partial));
 }
 
 void kernel_hash_final(struct kernel_hash *hash, uint8_t digest[KERNEL_HASH_BYTES])

@@ -31,6 +31,8 @@ struct kernel_hash {
 void kernel_hash_init(struct kernel_hash *hash, const struct kernel_hash_key *key);
 /* The input may come in pieces of any length: the result is the same. */
 void kernel_hash_update(struct kernel_hash *hash, const void *data, size_t len);
+/* As if what `more` has taken had come next. `hash` has taken whole blocks; `more` stays as it is. */
+void kernel_hash_append(struct kernel_hash *hash, const struct kernel_hash *more);
 void kernel_hash_final(struct kernel_hash *hash, uint8_t digest[KERNEL_HASH_BYTES]);
 
 #endif

@@ -15,6 +15,7 @@
 #include "arch/arch.h"
 #include "arch/host.h"
 #include "guest/protocol.h"
+#include "vmm/kernel_load.h"
 #include "vmm/machine_devices.h"
 #include "vmm/machine_irqchip.h"
 #include "vmm/sandbox.h"
@@ -38,7 +39,7 @@ struct machine {
 	struct machine_devices *devices;
 	struct arch_boot boot;
 	struct step vm_step;	 /* KVM's part, while the kernel file is read */
-	struct step kernel_step; /* copies the kernel while devices are made */
+	struct kernel_load load; /* copies the kernel while devices are made */
 	_Atomic enum vm_event event;
 	/* The user, a signal or --timeout asked us to end, whatever the guest does meanwhile; VM_RUNNING: nobody did. Main thread only. */
 	enum vm_event asked;
@@ -277,37 +278,11 @@ static int make_devices(struct machine *m)
 
 /* --- loading ------------------------------------------------------------------------------------------------------------------------ */
 
-/* What is in memory now is what will run: checked there, it is checked for good. */
-static bool kernel_is_whole(const struct machine *m)
+/* Before its bytes are copied there, which kernel_load.h does. */
+static int place_kernel(struct machine *m)
 {
-	const struct kernel_image *image = &m->prepared->image;
-	struct iovec segment[IMAGE_SEGMENTS_MAX];
-
-	if (!m->prepared->seal.closed)
-		return true;
-	for (unsigned i = 0; i < image->segment_count; i++) {
-		uint64_t bytes = image->segment[i].file_bytes;
-		/* Only ELF segments name their place, and only of them there are several. */
-		gpa_t gpa = image->format == IMAGE_ELF ? image->segment[i].gpa : m->boot.kernel_gpa;
-		segment[i] = (struct iovec){ .iov_base = mem_at(&m->vm.mem, gpa, bytes), .iov_len = bytes };
-		if (bytes && !segment[i].iov_base)
-			return false;
-	}
-	return kernel_seal_holds(&m->prepared->seal, segment, image->segment_count);
-}
-
-static int load_kernel(void *arg)
-{
-	struct machine *m = arg;
-	int err = arch_load_kernel(&m->vm, &m->boot);
-
-	if (err || kernel_is_whole(m))
-		return err;
-	/* The cached kernel is damaged: once more from the file itself. */
-	err = prepare_kernel_again(m->prepared);
-	if (!err)
-		err = mem_clear(&m->vm.mem);
-	return err ? err : arch_load_kernel(&m->vm, &m->boot);
+	m->load = (struct kernel_load){ .image = &m->prepared->image, .seal = &m->prepared->seal };
+	return arch_place_kernel(&m->vm, &m->boot, m->load.to);
 }
 
 /* The initramfs and the root's name, which a worker found out meanwhile. */
@@ -323,11 +298,25 @@ static int take_preparation(struct machine *m)
 	return err;
 }
 
-/* What is left once the kernel is there; a restart loads that again, too. */
-static int finish_loading(struct machine *m)
+/* The cached kernel is damaged: once more from the file itself, which is checked when it is opened. */
+static int load_again(struct machine *m)
 {
-	int err = arch_load_rest(&m->vm, &m->boot);
+	int err = prepare_kernel_again(m->prepared);
 
+	if (!err)
+		err = mem_clear(&m->vm.mem);
+	if (!err)
+		err = place_kernel(m);
+	if (!err)
+		err = kernel_load_here(&m->load);
+	return err ? err : arch_load_rest(&m->vm, &m->boot);
+}
+
+/* What is left once all is in memory; `err` is what loading the kernel's bytes came to. A restart comes here, too. */
+static int finish_loading(struct machine *m, int err)
+{
+	if (err == -EBADMSG)
+		err = load_again(m);
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_boot(vcpus_get(m->vcpus, i), &m->boot);
 	return err;
@@ -417,8 +406,11 @@ int machine_build(struct machine *m, struct prepared *prepared)
 	if (err)
 		return err;
 	/* Copying tens of megabytes takes about as long as all the rest of the set-up: both at once. */
-	step_begin(&m->kernel_step, load_kernel, m);
-	err = refused(step_wait(&m->vm_step));
+	err = place_kernel(m);
+	if (!err)
+		kernel_load_begin(&m->load);
+	if (!err)
+		err = refused(step_wait(&m->vm_step));
 	if (!err)
 		err = refused(sandbox_ready(&m->sandbox));
 	if (!err)
@@ -426,9 +418,9 @@ int machine_build(struct machine *m, struct prepared *prepared)
 	if (!err)
 		err = take_preparation(m);
 	if (!err)
-		err = step_wait(&m->kernel_step);
+		err = arch_load_rest(&m->vm, &m->boot);
 	if (!err)
-		err = finish_loading(m);
+		err = finish_loading(m, kernel_load_finish(&m->load));
 	if (!err)
 		err = dump_tree(m);
 	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
@@ -438,7 +430,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	step_wait(&m->kernel_step);
+	kernel_load_wait(&m->load);
 	step_wait(&m->vm_step);
 	vcpus_free(m->vcpus);
 	machine_devices_free(m->devices);
@@ -473,8 +465,11 @@ static int machine_restart(struct machine *m)
 		err = arch_vcpu_restore(vcpus_get(m->vcpus, i));
 	if (err)
 		return err;
-	err = load_kernel(m);
-	return err ? err : finish_loading(m);
+	err = place_kernel(m);
+	if (!err)
+		err = arch_load_rest(&m->vm, &m->boot);
+	/* Held to the main thread's system calls by now, which make no threads. */
+	return err ? err : finish_loading(m, kernel_load_here(&m->load));
 }
 
 /* The last output may wait for a slow reader; whoever asks us to end, ends the waiting. False: not all of it was taken. */

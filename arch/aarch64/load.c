@@ -25,24 +25,21 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 	return (n + to - 1) / to * to;
 }
 
-int arch_load_kernel(struct vm *vm, struct arch_boot *boot)
+int arch_place_kernel(struct vm *vm, struct arch_boot *boot, void *to[IMAGE_SEGMENTS_MAX])
 {
 	const struct image_segment *s = &boot->image->segment[0];
 	gpa_t gpa = MAP_RAM + boot->image->text_offset;
-	void *to = mem_at(&vm->mem, gpa, s->mem_bytes);
 
-	if (!to) {
+	to[0] = mem_at(&vm->mem, gpa, s->mem_bytes);
+	if (!to[0]) {
 		log_error("the kernel wants %llu MiB of memory, which this machine does not have: give it more with --memory",
 			  (unsigned long long)((boot->image->text_offset + s->mem_bytes) >> 20));
 		return -ENOMEM;
 	}
-	int err = pread_full(boot->image->fd, to, s->file_bytes, s->file_offset);
-	if (err)
-		log_error("the kernel can't be read: %s", strerror(-err));
 	boot->kernel_gpa = gpa;
 	boot->kernel_bytes = s->mem_bytes;
 	boot->entry = gpa + boot->image->entry;
-	return err;
+	return 0;
 }
 
 static gpa_t tree_gpa(const struct arch_boot *boot)

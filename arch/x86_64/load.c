@@ -26,26 +26,22 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 	return (n + to - 1) / to * to;
 }
 
-/* --- the kernel's bytes ----------------------------------------------------------------------------------------------------------- */
+/* --- the kernel's place ----------------------------------------------------------------------------------------------------------- */
 
-static int load_segment(struct vm *vm, const struct image_segment *s, int fd)
+static int place_segment(struct vm *vm, const struct image_segment *s, void **to)
 {
-	void *to = mem_at(&vm->mem, s->gpa, s->mem_bytes);
-
+	*to = mem_at(&vm->mem, s->gpa, s->mem_bytes);
 	if (s->gpa < MAP_HIGH_RAM) {
 		log_error("the kernel wants to be at 0x%llx, but the first MiB is for tables: this is no kernel for a PC",
 			  (unsigned long long)s->gpa);
 		return -ENOEXEC;
 	}
-	if (!to) {
+	if (!*to) {
 		log_error("the kernel wants %llu MiB of memory at 0x%llx, which this machine does not have: give it more with --memory",
 			  (unsigned long long)(s->mem_bytes >> 20), (unsigned long long)s->gpa);
 		return -ENOMEM;
 	}
-	int err = pread_full(fd, to, s->file_bytes, s->file_offset);
-	if (err)
-		log_error("the kernel can't be read: %s", strerror(-err));
-	return err;
+	return 0;
 }
 
 static void extend_kernel(struct arch_boot *boot, gpa_t gpa, uint64_t bytes)
@@ -59,12 +55,12 @@ static void extend_kernel(struct arch_boot *boot, gpa_t gpa, uint64_t bytes)
 	boot->kernel_bytes = end - boot->kernel_gpa;
 }
 
-static int load_elf(struct vm *vm, struct arch_boot *boot)
+static int place_elf(struct vm *vm, struct arch_boot *boot, void **to)
 {
 	const struct kernel_image *image = boot->image;
 
 	for (unsigned i = 0; i < image->segment_count; i++) {
-		int err = load_segment(vm, &image->segment[i], image->fd);
+		int err = place_segment(vm, &image->segment[i], &to[i]);
 		if (err)
 			return err;
 		extend_kernel(boot, image->segment[i].gpa, image->segment[i].mem_bytes);
@@ -75,7 +71,7 @@ static int load_elf(struct vm *vm, struct arch_boot *boot)
 }
 
 /* The in-guest path: the protected-mode part as it is, started 0x200 behind its beginning (x86/boot.rst, "64-bit Boot Protocol"). */
-static int load_bzimage(struct vm *vm, struct arch_boot *boot)
+static int place_bzimage(struct vm *vm, struct arch_boot *boot, void **to)
 {
 	const struct kernel_image *image = boot->image;
 	struct image_segment segment = image->segment[0];
@@ -85,7 +81,7 @@ static int load_bzimage(struct vm *vm, struct arch_boot *boot)
 	segment.gpa = header.pref_address ? header.pref_address : BZIMAGE_GPA;
 	if (header.init_size > segment.mem_bytes)
 		segment.mem_bytes = header.init_size;
-	int err = load_segment(vm, &segment, image->fd);
+	int err = place_segment(vm, &segment, to);
 	if (err)
 		return err;
 	extend_kernel(boot, segment.gpa, segment.mem_bytes);
@@ -259,10 +255,10 @@ static int write_gdt(struct vm *vm, bool long_mode)
 	return mem_write(&vm->mem, MAP_GDT, gdt, sizeof(gdt));
 }
 
-int arch_load_kernel(struct vm *vm, struct arch_boot *boot)
+int arch_place_kernel(struct vm *vm, struct arch_boot *boot, void *to[IMAGE_SEGMENTS_MAX])
 {
 	boot->kernel_bytes = 0;
-	return boot->image->format == IMAGE_BZIMAGE ? load_bzimage(vm, boot) : load_elf(vm, boot);
+	return boot->image->format == IMAGE_BZIMAGE ? place_bzimage(vm, boot, to) : place_elf(vm, boot, to);
 }
 
 int arch_load_rest(struct vm *vm, struct arch_boot *boot)

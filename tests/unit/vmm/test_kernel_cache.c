@@ -28,6 +28,7 @@
 #include "tests/fakes/fake_kernel.h"
 #include "vmm/kernel.h"
 #include "vmm/kernel_cache.h"
+#include "vmm/kernel_load.h"
 #include "vmm/util/io.h"
 
 #define DEADLINE_S 20
@@ -309,22 +310,31 @@ static void damaged_entry(void **state)
 	}
 }
 
-/* What the loader reads from `fd`, against the seal. */
+/* What the loader reads from `fd`, against the seal; by two threads and by one. */
 static bool loaded_is_whole(struct fixture *f, const struct kernel_seal *seal)
 {
-	struct iovec segment[IMAGE_SEGMENTS_MAX];
-	bool whole;
+	struct kernel_load load = {.image = &f->image, .seal = seal};
+	int by_two, by_one;
 
 	for (unsigned i = 0; i < f->image.segment_count; i++) {
-		const struct image_segment *s = &f->image.segment[i];
-		segment[i] = (struct iovec){.iov_base = malloc(s->file_bytes + 1), .iov_len = s->file_bytes};
-		assert_non_null(segment[i].iov_base);
-		assert_int_equal(pread_full(f->image.fd, segment[i].iov_base, s->file_bytes, s->file_offset), 0);
+		load.to[i] = malloc(f->image.segment[i].file_bytes + 1);
+		assert_non_null(load.to[i]);
 	}
-	whole = kernel_seal_holds(seal, segment, f->image.segment_count);
-	for (unsigned i = 0; i < f->image.segment_count; i++)
-		free(segment[i].iov_base);
-	return whole;
+	kernel_load_begin(&load);
+	by_two = kernel_load_finish(&load);
+	by_one = kernel_load_here(&load);
+	assert_true(!by_two || by_two == -EBADMSG);
+	assert_int_equal(by_one, by_two);
+	for (unsigned i = 0; i < f->image.segment_count; i++) {
+		const struct image_segment *s = &f->image.segment[i];
+		uint8_t *file = malloc(s->file_bytes + 1);
+		assert_non_null(file);
+		assert_int_equal(pread_full(f->image.fd, file, s->file_bytes, s->file_offset), 0);
+		assert_memory_equal(load.to[i], file, s->file_bytes);
+		free(file);
+		free(load.to[i]);
+	}
+	return !by_two;
 }
 
 /* With a seal the header is checked at once, as always, and the segments by whoever loads them. */

@@ -62,6 +62,24 @@ static void pieces_do_not_matter(void **state)
 	}
 }
 
+/* Two parts apart, of which the first is whole blocks, are the same as one after the other. */
+static void parts_come_together(void **state)
+{
+	struct digest whole = hash_all(LEN), d;
+	struct kernel_hash first, second;
+
+	(void)state;
+	for (size_t middle = 0; middle <= LEN; middle += KERNEL_HASH_BLOCK) {
+		kernel_hash_init(&first, &key);
+		kernel_hash_init(&second, &key);
+		kernel_hash_update(&first, data, middle);
+		kernel_hash_update(&second, data + middle, LEN - middle);
+		kernel_hash_append(&first, &second);
+		kernel_hash_final(&first, d.bytes);
+		assert_memory_equal(&d, &whole, sizeof(d));
+	}
+}
+
 static void every_bit_matters(void **state)
 {
 	struct digest whole = hash_all(LEN);
@@ -137,7 +155,8 @@ static void all_ones(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pieces_do_not_matter),    cmocka_unit_test(every_bit_matters), cmocka_unit_test(length_matters),
+		cmocka_unit_test(pieces_do_not_matter),    cmocka_unit_test(parts_come_together),
+		cmocka_unit_test(every_bit_matters), cmocka_unit_test(length_matters),
 		cmocka_unit_test(order_of_blocks_matters), cmocka_unit_test(key_matters),       cmocka_unit_test(all_ones),
 	};
 

@@ -21,6 +21,7 @@
 #include "arch/aarch64/vm.h"
 #include "arch/arch.h"
 #include "tests/fakes/capture.h"
+#include "vmm/kernel_load.h"
 
 #define MIB (1ull << 20)
 #define KERNEL_BYTES 0x12345
@@ -102,9 +103,13 @@ static void discard(struct machine *m)
 
 static int load_all(struct machine *m)
 {
-	int err = arch_load_kernel(&m->vm, &m->boot);
+	const struct kernel_seal open = { 0 };
+	struct kernel_load load = { .image = m->boot.image, .seal = &open };
+	int err = arch_place_kernel(&m->vm, &m->boot, load.to);
 
-	return err ? err : arch_load_rest(&m->vm, &m->boot);
+	if (!err)
+		err = arch_load_rest(&m->vm, &m->boot);
+	return err ? err : kernel_load_here(&load);
 }
 
 /* Loads, and keeps what is said. */

@@ -20,6 +20,7 @@
 #include "arch/arch.h"
 #include "arch/x86_64/map.h"
 #include "tests/fakes/capture.h"
+#include "vmm/kernel_load.h"
 
 #define MIB (1ull << 20)
 
@@ -33,9 +34,13 @@ struct machine {
 
 static int load_all(struct vm *vm, struct arch_boot *boot)
 {
-	int err = arch_load_kernel(vm, boot);
+	const struct kernel_seal open = { 0 };
+	struct kernel_load load = { .image = boot->image, .seal = &open };
+	int err = arch_place_kernel(vm, boot, load.to);
 
-	return err ? err : arch_load_rest(vm, boot);
+	if (!err)
+		err = arch_load_rest(vm, boot);
+	return err ? err : kernel_load_here(&load);
 }
 
 static uint8_t pattern(uint64_t i)
