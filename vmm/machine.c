@@ -312,14 +312,36 @@ static int load_again(struct machine *m)
 	return err ? err : arch_load_rest(&m->vm, &m->boot);
 }
 
-/* What is left once all is in memory; `err` is what loading the kernel's bytes came to. A restart comes here, too. */
-static int finish_loading(struct machine *m, int err)
+static int set_registers(struct machine *m)
 {
-	if (err == -EBADMSG)
-		err = load_again(m);
+	int err = 0;
+
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_boot(vcpus_get(m->vcpus, i), &m->boot);
 	return err;
+}
+
+static int finish_loading(struct machine *m)
+{
+	int err = kernel_load_finish(&m->load);
+
+	if (err == -EBADMSG)
+		err = load_again(m);
+	return err ? err : set_registers(m);
+}
+
+/* Held to the main thread's system calls by now: they make no threads, and nothing is unpacked. */
+static int load_for_restart(struct machine *m)
+{
+	int err = place_kernel(m);
+
+	if (!err)
+		err = arch_load_rest(&m->vm, &m->boot);
+	if (!err)
+		err = kernel_load_here(&m->load);
+	if (err == -EBADMSG)
+		log_error("the unpacked kernel in the cache was damaged while the guest ran: the guest can't restart, start it anew");
+	return err ? err : set_registers(m);
 }
 
 /* --dump-dtb: a restart's tree, with other seeds, is not written again. */
@@ -420,7 +442,7 @@ int machine_build(struct machine *m, struct prepared *prepared)
 	if (!err)
 		err = arch_load_rest(&m->vm, &m->boot);
 	if (!err)
-		err = finish_loading(m, kernel_load_finish(&m->load));
+		err = finish_loading(m);
 	if (!err)
 		err = dump_tree(m);
 	return err ? err : vcpus_start_threads(m->vcpus, enter_vcpu_sandbox, m);
@@ -463,13 +485,7 @@ static int machine_restart(struct machine *m)
 		err = arch_vm_restore(&m->vm, m->initial);
 	for (unsigned i = 0; i < m->vm.cpus && !err; i++)
 		err = arch_vcpu_restore(vcpus_get(m->vcpus, i));
-	if (err)
-		return err;
-	err = place_kernel(m);
-	if (!err)
-		err = arch_load_rest(&m->vm, &m->boot);
-	/* Held to the main thread's system calls by now, which make no threads. */
-	return err ? err : finish_loading(m, kernel_load_here(&m->load));
+	return err ? err : load_for_restart(m);
 }
 
 /* The last output may wait for a slow reader; whoever asks us to end, ends the waiting. False: not all of it was taken. */

@@ -110,7 +110,29 @@ cache_cases() {
 	chmod u-w "$entry"
 	case_ends "packed kernel, from a damaged cache" 0 'not as it was written' "$boot memory=64 last=z" --log-level info
 	case_ok "packed kernel, from the cache made anew" "$boot memory=64 last=z"
+	damaged_meanwhile "$kernel" "$entry"
 	unset XDG_CACHE_HOME
+}
+
+# damaged_meanwhile KERNEL ENTRY: a restart reads the kernel again. The guest counts its runs on its disk: after the first the entry is overwritten. Most
+# times that comes before the last restart, and else there is another try.
+damaged_meanwhile() {
+	local image=$test_dir/meanwhile.img byte
+	status=0
+	for _ in $(seq 50); do
+		rm -f "$image" "$2"
+		truncate -s "$image_bytes" "$image"
+		kernel=$1 guest "test=poweroff"
+		{
+			until read -rN 1 byte <"$image" && [ -n "$byte" ]; do :; done 2>/dev/null
+			printf '%*s' 120000 '' 1<>"$2"
+		} &
+		kernel=$1 guest "test=reset" --disk "$image"
+		wait $!
+		[ "$status" = 0 ] || break
+	done
+	same "bare packed kernel, its cache damaged while it ran: exit status" 123 "$status"
+	matches "bare packed kernel, its cache damaged while it ran: the way out" 'damaged while the guest ran.*start it anew' "$(<"$errors")"
 }
 
 end_cases() {
