@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <seccomp.h>
@@ -14,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -140,7 +138,7 @@ static void allow_thread(struct compiler *c, const struct sandbox *sandbox, enum
 	allow_memory(c);
 	allow_kicks(c, sandbox);
 	allow_terminal_restore(c);
-	allow_ioctl(c, KVM_IRQ_LINE); /* every thread raises interrupts */
+	allow_ioctls(c, sandbox_every_ioctls);
 	switch (kind) {
 	case SANDBOX_MAIN:
 		allow(c, sandbox_main);

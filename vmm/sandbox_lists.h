@@ -53,6 +53,11 @@ struct sandbox_ioctl {
 	unsigned long request;
 };
 
+/* Every thread raises interrupts. */
+static const struct sandbox_ioctl sandbox_every_ioctls[] = {
+	IOCTL(KVM_IRQ_LINE), { NULL, 0 },
+};
+
 static const struct sandbox_ioctl sandbox_vcpu_ioctls[] = {
 	IOCTL(KVM_RUN), { NULL, 0 },
 };

@@ -132,7 +132,7 @@ allowed() {
 	for kind in main vcpu disk; do
 		words sandbox_every
 		printf '%s\n' mmap mprotect tgkill ioctl:TCGETS ioctl:TCSETS
-		arch_requests arch_irq_ioctls
+		requests sandbox_every_ioctls
 		case $kind in
 		main)
 			words sandbox_main
