@@ -31,7 +31,7 @@ sample() { echo "sample $1 $2 $3"; }
 
 # one_run NAME MODE: the status is that of the monitor's command; what it printed is kept when it failed.
 one_run() {
-	local name=$1 mode=$2 command=() row value status='' seen=' ' preload='' limit=$((60 + 10 * SECONDS_EACH))
+	local name=$1 mode=$2 command=() row value status='' seen=' ' preload='' limit=$((100 + 10 * SECONDS_EACH))
 	vmm_command "$name" "$mode" || return 0
 	[ "$mode" != start ] || preload=$FIRST_RUN limit=60
 	[ -z "$traced" ] || trace on
