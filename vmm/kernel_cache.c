@@ -26,8 +26,6 @@
 #define USE_NOTED_S 86400
 /* What an attempt to fill the directory with files costs us at most. */
 #define PRUNE_SCAN_MAX 256
-/* Fits the second-level cache, so that what is hashed was only just copied there. */
-#define READ_BYTES (256u << 10)
 
 /* Part of the header, so that an entry of another build with another layout is no entry. */
 #define ENTRY_MAGIC "tinyvmm kernel 2"
@@ -197,7 +195,7 @@ static int hash_range(struct kernel_hash *hash, int fd, uint64_t offset, uint64_
 	int err = 0;
 
 	for (uint64_t done = 0; !err && done < bytes;) {
-		size_t n = bytes - done < READ_BYTES ? bytes - done : READ_BYTES;
+		size_t n = bytes - done < KERNEL_HASH_PIECE ? bytes - done : KERNEL_HASH_PIECE;
 		err = pread_full(fd, buf, n, offset + done);
 		if (!err)
 			kernel_hash_update(hash, buf, n);
@@ -217,7 +215,7 @@ struct hash_part {
 static int hash_part(void *arg)
 {
 	struct hash_part *part = arg;
-	uint8_t *buf = malloc(READ_BYTES);
+	uint8_t *buf = malloc(KERNEL_HASH_PIECE);
 	int err;
 
 	if (!buf)
@@ -230,7 +228,7 @@ static int hash_part(void *arg)
 
 int kernel_cache_hash_file(const struct kernel_cache *cache, int fd, uint64_t bytes, uint8_t digest[KERNEL_HASH_BYTES])
 {
-	uint64_t middle = bytes / 2 / KERNEL_HASH_BLOCK * KERNEL_HASH_BLOCK;
+	uint64_t middle = kernel_hash_middle(bytes);
 	struct hash_part first = { .cache = cache, .fd = fd, .bytes = middle };
 	struct hash_part second = { .cache = cache, .fd = fd, .offset = middle, .bytes = bytes - middle };
 	struct step step;
@@ -247,7 +245,7 @@ int kernel_cache_hash_file(const struct kernel_cache *cache, int fd, uint64_t by
 static int hash_content(const struct kernel_cache *cache, const struct kernel_image *image, int fd, uint8_t digest[KERNEL_HASH_BYTES])
 {
 	struct kernel_hash hash;
-	uint8_t *buf = malloc(READ_BYTES);
+	uint8_t *buf = malloc(KERNEL_HASH_PIECE);
 	int err = 0;
 
 	if (!buf)

@@ -14,6 +14,8 @@
 
 #define KERNEL_HASH_BYTES 16
 #define KERNEL_HASH_BLOCK 4096
+/* How much to read at once before it is hashed: fits the second-level cache, so that it was only just copied there. */
+#define KERNEL_HASH_PIECE (256u << 10)
 
 /* Filled with random bytes, and kept secret. */
 struct kernel_hash_key {
@@ -31,6 +33,12 @@ struct kernel_hash {
 void kernel_hash_init(struct kernel_hash *hash, const struct kernel_hash_key *key);
 /* The input may come in pieces of any length: the result is the same. */
 void kernel_hash_update(struct kernel_hash *hash, const void *data, size_t len);
+/* Where to cut an input for two threads: the first half is whole blocks, as kernel_hash_append() wants it. */
+static inline uint64_t kernel_hash_middle(uint64_t bytes)
+{
+	return bytes / 2 / KERNEL_HASH_BLOCK * KERNEL_HASH_BLOCK;
+}
+
 /* As if what `more` has taken had come next. `hash` has taken whole blocks; `more` stays as it is. */
 void kernel_hash_append(struct kernel_hash *hash, const struct kernel_hash *more);
 void kernel_hash_final(struct kernel_hash *hash, uint8_t digest[KERNEL_HASH_BYTES]);

@@ -8,16 +8,13 @@
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
-/* Fits the second-level cache, so that what is hashed was only just copied there. */
-#define PIECE_BYTES (256u << 10)
-
 static int load_bytes(struct kernel_load_part *part, const struct image_segment *s, void *to, uint64_t from, uint64_t end)
 {
 	const struct kernel_load *load = part->load;
 	int err = 0;
 
 	while (from < end && !err) {
-		size_t n = end - from < PIECE_BYTES ? end - from : PIECE_BYTES;
+		size_t n = end - from < KERNEL_HASH_PIECE ? end - from : KERNEL_HASH_PIECE;
 		uint8_t *at = (uint8_t *)to + from;
 		err = pread_full(load->image->fd, at, n, s->file_offset + from);
 		if (!err && load->seal->closed)
@@ -46,14 +43,13 @@ static int load_part(void *arg)
 	return err;
 }
 
-/* The first part is whole blocks of the hash, so that the second's can be appended. */
 static void share_out(struct kernel_load *load)
 {
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < load->image->segment_count; i++)
 		bytes += load->image->segment[i].file_bytes;
-	uint64_t middle = bytes / 2 / KERNEL_HASH_BLOCK * KERNEL_HASH_BLOCK;
+	uint64_t middle = kernel_hash_middle(bytes);
 	load->part[0] = (struct kernel_load_part){ .load = load, .end = middle };
 	load->part[1] = (struct kernel_load_part){ .load = load, .begin = middle, .end = bytes };
 }

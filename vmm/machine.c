@@ -298,6 +298,16 @@ static int take_preparation(struct machine *m)
 	return err;
 }
 
+/* All of guest memory, with no thread beside. */
+static int load_here(struct machine *m)
+{
+	int err = place_kernel(m);
+
+	if (!err)
+		err = arch_load_rest(&m->vm, &m->boot);
+	return err ? err : kernel_load_here(&m->load);
+}
+
 /* The cached kernel is damaged: once more from the file itself, which is checked when it is opened. */
 static int load_again(struct machine *m)
 {
@@ -305,11 +315,7 @@ static int load_again(struct machine *m)
 
 	if (!err)
 		err = mem_clear(&m->vm.mem);
-	if (!err)
-		err = place_kernel(m);
-	if (!err)
-		err = kernel_load_here(&m->load);
-	return err ? err : arch_load_rest(&m->vm, &m->boot);
+	return err ? err : load_here(m);
 }
 
 static int set_registers(struct machine *m)
@@ -333,12 +339,8 @@ static int finish_loading(struct machine *m)
 /* Held to the main thread's system calls by now: they make no threads, and nothing is unpacked. */
 static int load_for_restart(struct machine *m)
 {
-	int err = place_kernel(m);
+	int err = load_here(m);
 
-	if (!err)
-		err = arch_load_rest(&m->vm, &m->boot);
-	if (!err)
-		err = kernel_load_here(&m->load);
 	if (err == -EBADMSG)
 		log_error("the unpacked kernel in the cache was damaged while the guest ran: the guest can't restart, start it anew");
 	return err ? err : set_registers(m);

@@ -10,4 +10,3 @@ const unsigned long arch_restore_ioctls[] = {
 };
 
 const unsigned long arch_vcpu_ioctls[] = { KVM_GET_ONE_REG, KVM_SET_VCPU_EVENTS, 0 };
-

@@ -45,7 +45,10 @@
 
 #define GSI_POWER_KEY 3 /* COM2's, of which there is none */
 #define GSI_SERIAL 4
-/* Behind 8, which KVM takes for the clock's: it has each of that one's interrupts ended by an exit, as if it were a level (arch/x86/kvm/ioapic.c, RTC_GSI). */
+/*
+ * Behind 8, which KVM takes for the clock's: it has each of that one's interrupts ended by an exit, as if it were a level (Linux,
+ * arch/x86/kvm/ioapic.c, RTC_GSI).
+ */
 #define GSI_VIRTIO_FIRST 9
 #define GSI_IO_APIC_PINS 24
 

@@ -11,4 +11,3 @@ const unsigned long arch_restore_ioctls[] = {
 };
 
 const unsigned long arch_vcpu_ioctls[] = { KVM_GET_REGS, KVM_GET_SREGS, KVM_TRANSLATE, 0 };
-

@@ -114,8 +114,8 @@ cache_cases() {
 	unset XDG_CACHE_HOME
 }
 
-# damaged_meanwhile KERNEL ENTRY: a restart reads the kernel again. The guest counts its runs on its disk: after the first the entry is overwritten. Most
-# times that comes before the last restart, and else there is another try.
+# damaged_meanwhile KERNEL ENTRY: a restart reads the kernel again. The guest counts its runs on its disk: after the first the entry is
+# overwritten. Most times that comes before the last restart, and else there is another try.
 damaged_meanwhile() {
 	local image=$test_dir/meanwhile.img byte
 	status=0
