@@ -56,6 +56,14 @@ static void size_huge(struct queue *q)
 
 static uint8_t victim[64];
 
+/* Makes one chain available. Its head is there first: the device may be looking already, as it does when the driver comes up. */
+static void offer_head(struct queue *q, uint16_t head)
+{
+	q->ring.avail.ring[0] = head;
+	arch_barrier();
+	q->ring.avail.idx = 1;
+}
+
 /* One descriptor as it is, and its chain made available. */
 static void offer_desc(struct queue *q, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
 {
@@ -63,9 +71,7 @@ static void offer_desc(struct queue *q, uint64_t addr, uint32_t len, uint16_t fl
 	q->ring.desc[0].len = len;
 	q->ring.desc[0].flags = flags;
 	q->ring.desc[0].next = next;
-	q->ring.avail.ring[0] = 0;
-	arch_barrier();
-	q->ring.avail.idx = 1;
+	offer_head(q, 0);
 }
 
 static void chain_loops(struct queue *q)
@@ -80,8 +86,7 @@ static void next_out_of_range(struct queue *q)
 
 static void head_out_of_range(struct queue *q)
 {
-	offer_desc(q, (uint64_t)victim, sizeof(victim), 0, 0);
-	q->ring.avail.ring[0] = UINT16_MAX;
+	offer_head(q, UINT16_MAX);
 }
 
 static void index_jumps(struct queue *q)
