@@ -103,8 +103,7 @@ static void raise_line(struct vm *vm, uint32_t type, uint32_t rest, bool level)
 }
 
 /*
- * One ioctl by the thread that has something to tell. An irqfd would first have to wake one of the host's kernel threads to do the same.
- * KVM remembers an edge, and has no use for the line's going down.
+ * One ioctl by the thread that has something to tell, as on x86_64. KVM remembers an edge, and has no use for the line's going down.
  */
 static void pulse_kvm(struct irq *irq)
 {

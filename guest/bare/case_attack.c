@@ -116,10 +116,10 @@ static void buffer_empty(struct queue *q)
 
 static void readable_after_writable(struct queue *q)
 {
-	offer_desc(q, (uint64_t)victim, 16, DESC_WRITE | DESC_NEXT, 1);
 	q->ring.desc[1].addr = (uint64_t)victim;
 	q->ring.desc[1].len = 16;
 	q->ring.desc[1].flags = 0;
+	offer_desc(q, (uint64_t)victim, 16, DESC_WRITE | DESC_NEXT, 1);
 }
 
 static struct ring_desc table[4] __attribute__((aligned(16)));
