@@ -47,16 +47,16 @@ static const char *take_format(void *target, char *value)
 	return strcmp(value, "raw") ? "not a format this program reads" : NULL;
 }
 
-static const struct cli_part disk_parts[] = {
+static const struct option_part disk_parts[] = {
 	{ .name = "ro", .bare = true, .take = take_ro, .takes = "no value" },
 	{ .name = "cow", .bare = true, .valued = true, .take = take_cow, .takes = "nothing, or the file that keeps what the guest writes" },
 	{ .name = "serial", .valued = true, .take = take_serial, .takes = "up to 20 printable characters and no blank" },
 	{ .name = "format", .valued = true, .take = take_format, .takes = "raw (other images: qemu-img convert -O raw FILE NEWFILE)" },
 };
 
-const char *cli_take_disk(struct cli *cli, char *value)
+const char *cli_take_disk(struct options *options, char *value)
 {
-	struct config *config = cli->config;
+	struct config *config = options->target;
 	char *path, *rest;
 
 	if (config->disk_count == CONFIG_DISKS_MAX)
@@ -67,13 +67,13 @@ const char *cli_take_disk(struct cli *cli, char *value)
 	if (rest)
 		rest[-1] = '=';
 	if (!strncmp(path, "file=", 5) || !strncmp(path, "path=", 5)) {
-		cli_fault(cli, path, "the file's name stands first and alone (one that begins so: write ./ before it)", cli->option->takes);
+		options_fault(options, path, "the file's name stands first and alone (one that begins so: write ./ before it)", options->option->takes);
 		path += 5;
 	}
 	struct config_disk *disk = &config->disk[config->disk_count++];
 	disk->block.path = path;
-	cli_take_parts(cli, path, value, disk_parts, sizeof(disk_parts) / sizeof(*disk_parts), disk);
+	options_take_parts(options, path, value, disk_parts, sizeof(disk_parts) / sizeof(*disk_parts), disk);
 	if (disk->block.read_only && disk->block.cow)
-		cli_fault(cli, path, "both ro and cow, which makes it writable", "one of the two");
+		options_fault(options, path, "both ro and cow, which makes it writable", "one of the two");
 	return NULL;
 }

@@ -1,28 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* --help and --version, in 80 columns. Options and exit statuses come from the parser's own tables, so the text cannot drift from it. */
 #include <stdio.h>
-#include <string.h>
 
 #include "vmm/cli.h"
 #include "vmm/cli_options.h"
-
-#define HELP_COLUMN 32
-
-static void print_option(const struct cli_option *option)
-{
-	char left[64];
-	char letter[8] = "    ";
-	const char *line = option->help;
-
-	if (option->letter)
-		snprintf(letter, sizeof(letter), "-%c, ", option->letter);
-	snprintf(left, sizeof(left), "  %s--%s %s", letter, option->name, option->value ? option->value : "");
-	for (const char *head = left; line; head = "") {
-		const char *end = strchrnul(line, '\n');
-		printf("%-*s%.*s\n", HELP_COLUMN, head, (int)(end - line), line);
-		line = *end ? end + 1 : NULL;
-	}
-}
 
 void cli_help(void)
 {
@@ -33,12 +14,7 @@ void cli_help(void)
 	     "\n"
 	     "Without COMMAND the guest's init is started. With it, only COMMAND runs, on\n"
 	     "tinyvmm's standard input, output and error, and its status is tinyvmm's.");
-	for (unsigned i = 0; i < cli_option_count; i++) {
-		if (cli_options[i].heading)
-			printf("\n%s:\n", cli_options[i].heading);
-		else
-			print_option(&cli_options[i]);
-	}
+	options_print_help(cli_options, cli_option_count);
 	puts("\nKeys on a terminal: Ctrl-A x quits, Ctrl-A p asks the guest to shut down,\n"
 	     "Ctrl-A c lists the others.\n"
 	     "\n"

@@ -137,7 +137,7 @@ static const char *take_dns(void *target, char *value)
 	return take_address(&net->dns, value);
 }
 
-static const struct cli_part net_parts[] = {
+static const struct option_part net_parts[] = {
 	{ .name = "hostfwd",
 	  .valued = true,
 	  .repeats = true,
@@ -153,52 +153,52 @@ static const struct cli_part net_parts[] = {
 };
 
 /* Parts that belong to the other kind. */
-static void check_kind(struct cli *cli, const char *kind, const struct config_net *net)
+static void check_kind(struct options *options, const char *kind, const struct config_net *net)
 {
 	const char *user_takes = "hostfwd=, restrict, mac=, mtu= and dns=";
 	const char *tap_takes = "ifname=, ip=, gw=, mac=, mtu= and dns=";
 
 	if (net->netdev.kind == NETDEV_USER) {
 		if (net->netdev.ifname)
-			cli_fault(cli, kind, "ifname= is a part of tap", user_takes);
+			options_fault(options, kind, "ifname= is a part of tap", user_takes);
 		if (net->address || net->gateway)
-			cli_fault(cli, kind, "ip= and gw= are parts of tap; this network gives the guest 10.0.2.15/24", user_takes);
+			options_fault(options, kind, "ip= and gw= are parts of tap; this network gives the guest 10.0.2.15/24", user_takes);
 		return;
 	}
 	if (net->netdev.forwards)
-		cli_fault(cli, kind, "hostfwd= is a part of user; a tap's guest is reached at its own address", tap_takes);
+		options_fault(options, kind, "hostfwd= is a part of user; a tap's guest is reached at its own address", tap_takes);
 	if (net->netdev.restricted)
-		cli_fault(cli, kind, "restrict is a part of user", tap_takes);
+		options_fault(options, kind, "restrict is a part of user", tap_takes);
 	if (net->gateway && !net->address)
-		cli_fault(cli, kind, "gw= without ip=", "both or neither");
+		options_fault(options, kind, "gw= without ip=", "both or neither");
 }
 
-const char *cli_take_net(struct cli *cli, char *value)
+const char *cli_take_net(struct options *options, char *value)
 {
-	struct config *config = cli->config;
+	struct config *config = options->target;
 	char *kind, *rest;
 
 	if (!parse_option(&value, &kind, &rest) || rest || (strcmp(kind, "user") && strcmp(kind, "tap") && strcmp(kind, "none"))) {
 		if (rest)
 			rest[-1] = '=';
-		cli_fault(cli, kind, "no such kind of network", cli->option->takes);
+		options_fault(options, kind, "no such kind of network", options->option->takes);
 		return NULL;
 	}
 	if (!strcmp(kind, "none")) {
 		if (*value)
-			cli_fault(cli, value, "no network has no parts", "none alone");
+			options_fault(options, value, "no network has no parts", "none alone");
 		if (config->net_count)
-			cli_fault(cli, kind, "there is another --net", "none alone");
-		cli->no_net = true;
+			options_fault(options, kind, "there is another --net", "none alone");
+		config->no_net = true;
 		return NULL;
 	}
-	if (cli->no_net)
-		cli_fault(cli, kind, "there is --net none", "one or the other");
+	if (config->no_net)
+		options_fault(options, kind, "there is --net none", "one or the other");
 	if (config->net_count == CONFIG_NETS_MAX)
 		return "one network too many: 8 are the most";
 	struct config_net *net = &config->net[config->net_count++];
 	net->netdev.kind = !strcmp(kind, "user") ? NETDEV_USER : NETDEV_TAP;
-	cli_take_parts(cli, kind, value, net_parts, sizeof(net_parts) / sizeof(*net_parts), net);
-	check_kind(cli, kind, net);
+	options_take_parts(options, kind, value, net_parts, sizeof(net_parts) / sizeof(*net_parts), net);
+	check_kind(options, kind, net);
 	return NULL;
 }

@@ -15,56 +15,28 @@
 #define TIMEOUT_MAX_S (366u * 24 * 3600)
 #define NAME_BYTES_MAX 63 /* a DNS label (RFC 1035, 2.3.4): the name is the guest's host name too */
 
-static void *config_field(struct cli *cli)
+static struct config *config_of(const struct options *options)
 {
-	return (char *)cli->config + cli->option->field;
+	return options->target;
 }
 
-static const char *take_text(struct cli *cli, char *value)
-{
-	*(const char **)config_field(cli) = value;
-	return NULL;
-}
-
-static const char *take_flag(struct cli *cli, char *value)
-{
-	(void)value;
-	*(bool *)config_field(cli) = true;
-	return NULL;
-}
-
-static const char *take_switch(struct cli *cli, char *value)
-{
-	return parse_bool(value, config_field(cli)) ? "neither on nor off" : NULL;
-}
-
-/* The place of `value` in a NULL-terminated list of words; -1: not there. */
-static int find_word(const char *const *words, const char *value)
-{
-	for (int i = 0; words[i]; i++) {
-		if (!strcmp(words[i], value))
-			return i;
-	}
-	return -1;
-}
-
-static const char *take_root(struct cli *cli, char *value)
+static const char *take_root(struct options *options, char *value)
 {
 	if (strncmp(value, "/dev/", 5) || !value[5])
 		return "not a device of the guest";
-	return take_text(cli, value);
+	return options_take_text(options, value);
 }
 
-static const char *take_init(struct cli *cli, char *value)
+static const char *take_init(struct options *options, char *value)
 {
 	if (value[0] != '/')
 		return "not an absolute path";
-	return take_text(cli, value);
+	return options_take_text(options, value);
 }
 
-static const char *take_env(struct cli *cli, char *value)
+static const char *take_env(struct options *options, char *value)
 {
-	struct config *config = cli->config;
+	struct config *config = config_of(options);
 	size_t key_len = strcspn(value, "="), n = 0;
 
 	if (!value[key_len])
@@ -83,18 +55,18 @@ static const char *take_env(struct cli *cli, char *value)
 	return NULL;
 }
 
-static const char *take_cpus(struct cli *cli, char *value)
+static const char *take_cpus(struct options *options, char *value)
 {
 	uint64_t cpus;
 	int err = parse_u64(value, 1, CONFIG_CPUS_MAX, &cpus);
 
 	if (err)
 		return err == -ERANGE ? "out of range" : "not a number";
-	cli->config->cpus = (unsigned)cpus;
+	config_of(options)->cpus = (unsigned)cpus;
 	return NULL;
 }
 
-static const char *take_memory(struct cli *cli, char *value)
+static const char *take_memory(struct options *options, char *value)
 {
 	uint64_t bytes;
 	int err = parse_size(value, &bytes);
@@ -105,11 +77,11 @@ static const char *take_memory(struct cli *cli, char *value)
 		return "too little";
 	if (bytes % CONFIG_MEMORY_STEP_BYTES)
 		return "not a multiple of 1M";
-	cli->config->memory_bytes = bytes;
+	config_of(options)->memory_bytes = bytes;
 	return NULL;
 }
 
-static const char *take_name(struct cli *cli, char *value)
+static const char *take_name(struct options *options, char *value)
 {
 	size_t len = strlen(value);
 
@@ -119,102 +91,90 @@ static const char *take_name(struct cli *cli, char *value)
 		return "starts with a dot";
 	if (strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != len)
 		return "holds other characters than it may";
-	return take_text(cli, value);
+	return options_take_text(options, value);
 }
 
-static const char *take_timeout(struct cli *cli, char *value)
+static const char *take_timeout(struct options *options, char *value)
 {
 	uint64_t seconds;
 	int err = parse_u64(value, 0, TIMEOUT_MAX_S, &seconds);
 
 	if (err)
 		return err == -ERANGE ? "too long" : "not a number of seconds";
-	cli->config->timeout_s = (unsigned)seconds;
+	config_of(options)->timeout_s = (unsigned)seconds;
 	return NULL;
 }
 
-static const char *take_gic(struct cli *cli, char *value)
+static const char *take_gic(struct options *options, char *value)
 {
 	if (!arch_map.irqchips)
 		return "this architecture's machines have no GIC";
-	if (find_word(arch_map.irqchips, value) < 0)
+	if (options_find_word(arch_map.irqchips, value) < 0)
 		return "no such interrupt controller";
-	return take_text(cli, value);
+	return options_take_text(options, value);
 }
 
-static const char *take_dump_dtb(struct cli *cli, char *value)
+static const char *take_dump_dtb(struct options *options, char *value)
 {
 	if (!arch_map.device_tree)
 		return "this architecture's machines have no device tree";
-	return take_text(cli, value);
+	return options_take_text(options, value);
 }
 
-static const char *take_console(struct cli *cli, char *value)
+static const char *take_console(struct options *options, char *value)
 {
 	static const char *const words[] = { "hvc", "serial", NULL };
-	int i = find_word(words, value);
+	int i = options_find_word(words, value);
 
 	if (i < 0)
 		return "no such console";
-	cli->config->console = i ? CONSOLE_SERIAL : CONSOLE_HVC;
+	config_of(options)->console = i ? CONSOLE_SERIAL : CONSOLE_HVC;
 	return NULL;
 }
 
-static const char *take_sandbox(struct cli *cli, char *value)
+static const char *take_sandbox(struct options *options, char *value)
 {
 	static const char *const words[] = { [SANDBOX_ON] = "on", [SANDBOX_LOG] = "log", [SANDBOX_OFF] = "off", NULL };
-	int i = find_word(words, value);
+	int i = options_find_word(words, value);
 
 	if (i < 0)
 		return "no such mode";
-	cli->config->sandbox = (enum config_sandbox)i;
+	config_of(options)->sandbox = (enum config_sandbox)i;
 	return NULL;
 }
 
-static const char *take_unpack(struct cli *cli, char *value)
+static const char *take_unpack(struct options *options, char *value)
 {
 	static const char *const words[] = { "host", "guest", NULL };
-	int i = find_word(words, value);
+	int i = options_find_word(words, value);
 
 	if (i < 0)
 		return "no such place";
-	cli->config->unpack_in_guest = i == 1;
+	config_of(options)->unpack_in_guest = i == 1;
 	return NULL;
 }
 
-static const char *take_log_level(struct cli *cli, char *value)
-{
-	static const char *const words[] = { [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL };
-	int i = find_word(words, value);
-
-	(void)cli;
-	if (i < 0)
-		return "no such level";
-	log_set_level((enum log_level)i);
-	return NULL;
-}
-
-static const char *take_help(struct cli *cli, char *value)
+static const char *take_help(struct options *options, char *value)
 {
 	(void)value;
-	cli->print = cli_help;
+	options->print = cli_help;
 	return NULL;
 }
 
-static const char *take_version(struct cli *cli, char *value)
+static const char *take_version(struct options *options, char *value)
 {
 	(void)value;
-	cli->print = cli_version;
+	options->print = cli_version;
 	return NULL;
 }
 
 #define FIELD(member) offsetof(struct config, member)
 
 /* clang-format off */
-const struct cli_option cli_options[] = {
+const struct option_def cli_options[] = {
 	{ .heading = "Guest" },
 	{ .name = "kernel", .letter = 'k', .value = "FILE",
-	  .take = take_text, .field = FIELD(kernel_path),
+	  .take = options_take_text, .field = FIELD(kernel_path),
 	  .takes = "a kernel file: bzImage, vmlinux or arm64 Image, gzipped or not",
 	  .help = "kernel to boot: bzImage, vmlinux or arm64\n"
 		  "Image, also gzipped" },
@@ -234,15 +194,15 @@ const struct cli_option cli_options[] = {
 	  .takes = "an absolute path in the guest",
 	  .help = "what to start as init (/sbin/init)" },
 	{ .name = "append", .letter = 'a', .value = "TEXT",
-	  .take = take_text, .field = FIELD(append),
+	  .take = options_take_text, .field = FIELD(append),
 	  .takes = "text for the kernel's command line, all of it at once",
 	  .help = "add TEXT to the kernel's command line" },
 	{ .name = "initrd", .value = "FILE",
-	  .take = take_text, .field = FIELD(initrd_path),
+	  .take = options_take_text, .field = FIELD(initrd_path),
 	  .takes = "an initramfs file",
 	  .help = "boot this initramfs instead of our own" },
 	{ .name = "modules", .value = "DIR",
-	  .take = take_text, .field = FIELD(modules_dir),
+	  .take = options_take_text, .field = FIELD(modules_dir),
 	  .takes = "the directory of this kernel's modules",
 	  .help = "the kernel's modules (default: beside the\n"
 		  "kernel, then /lib/modules)" },
@@ -270,7 +230,7 @@ const struct cli_option cli_options[] = {
 		  "restrict; of tap: ifname=NAME, ip=A/PREFIX,\n"
 		  "gw=A; of both: mac=MAC, mtu=N, dns=A" },
 	{ .name = "rng", .value = "on|off",
-	  .take = take_switch, .field = FIELD(rng),
+	  .take = options_take_switch, .field = FIELD(rng),
 	  .takes = "on or off",
 	  .help = "entropy device (on)" },
 	{ .name = "console", .value = "hvc|serial",
@@ -294,10 +254,10 @@ const struct cli_option cli_options[] = {
 	  .takes = "whole seconds, at most a year; 0 for no limit",
 	  .help = "end after so long, with status 124" },
 	{ .name = "no-reboot",
-	  .take = take_flag, .field = FIELD(no_reboot),
+	  .take = options_take_flag, .field = FIELD(no_reboot),
 	  .help = "end when the guest reboots, with status 121" },
 	{ .name = "console-log", .value = "FILE",
-	  .take = take_text, .field = FIELD(console_log),
+	  .take = options_take_text, .field = FIELD(console_log),
 	  .takes = "a file to write",
 	  .help = "write the guest's kernel messages, or all that\n"
 		  "its console shows, to FILE" },
@@ -311,14 +271,14 @@ const struct cli_option cli_options[] = {
 	  .help = "where a bzImage is unpacked (host: faster;\n"
 		  "guest: kernel address randomisation works)" },
 	{ .name = "no-cache",
-	  .take = take_flag, .field = FIELD(no_cache),
+	  .take = options_take_flag, .field = FIELD(no_cache),
 	  .help = "keep no unpacked kernel in ~/.cache/tinyvmm" },
 	{ .name = "allow-emulation",
-	  .take = take_flag, .field = FIELD(allow_emulation),
+	  .take = options_take_flag, .field = FIELD(allow_emulation),
 	  .help = "start even on a KVM without hardware behind\n"
 		  "it, which runs simple guests only" },
 	{ .name = "log-level", .value = "LEVEL",
-	  .take = take_log_level,
+	  .take = options_take_log_level,
 	  .takes = "error, warn, info or debug",
 	  .help = "error, warn (default), info or debug" },
 	{ .name = "dump-dtb", .value = "FILE",
@@ -326,7 +286,7 @@ const struct cli_option cli_options[] = {
 	  .takes = "a file to write, on AArch64",
 	  .help = "AArch64: write the guest's device tree to FILE" },
 	{ .name = "dry-run",
-	  .take = take_flag, .field = FIELD(dry_run),
+	  .take = options_take_flag, .field = FIELD(dry_run),
 	  .help = "print the machine and do not start it" },
 
 	{ .heading = "Help" },
@@ -336,7 +296,7 @@ const struct cli_option cli_options[] = {
 /* clang-format on */
 
 const unsigned cli_option_count = sizeof(cli_options) / sizeof(*cli_options);
-_Static_assert(sizeof(cli_options) / sizeof(*cli_options) <= 64, "struct cli.seen has a bit for each option");
+_Static_assert(sizeof(cli_options) / sizeof(*cli_options) <= OPTIONS_MAX, "struct options.seen has a bit for each option");
 
 const struct cli_status cli_statuses[] = {
 	{ EXIT_GUEST_OFF, "the guest powered off" },

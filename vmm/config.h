@@ -57,6 +57,7 @@ struct config {
 	bool rng;
 	enum config_console console;
 	enum config_sandbox sandbox;
+	bool no_net;		  /* --net none */
 	bool no_reboot;
 	bool dry_run;
 	bool unpack_in_guest, no_cache;

@@ -272,7 +272,7 @@ static void option_table(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < cli_option_count; i++) {
-		const struct cli_option *option = &cli_options[i];
+		const struct option_def *option = &cli_options[i];
 		if (option->heading)
 			continue;
 		assert_non_null(option->take);

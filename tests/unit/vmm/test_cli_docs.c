@@ -54,7 +54,7 @@ static void manual(void **state)
 	load("docs/tinyvmm.1.scd", &text);
 	/* At a line's beginning, after the letter where there is one: "*-c*, *--cpus* _N_". */
 	for (unsigned i = 0; i < cli_option_count; i++) {
-		const struct cli_option *option = &cli_options[i];
+		const struct option_def *option = &cli_options[i];
 		char wanted[64];
 		if (option->heading)
 			snprintf(wanted, sizeof(wanted), "\n## %s\n", option->heading);
@@ -100,7 +100,7 @@ static void zsh_completion(void **state)
 	(void)state;
 	load("completion/_tinyvmm", &text);
 	for (unsigned i = 0; i < cli_option_count; i++) {
-		const struct cli_option *option = &cli_options[i];
+		const struct option_def *option = &cli_options[i];
 		char alone[64], paired[64];
 		if (!option->name)
 			continue;
