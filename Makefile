@@ -78,7 +78,7 @@ $(BUILD)/devices/net/%.o $(BUILD)/tests/unit/devices/net/%.o: CPPFLAGS += $(shel
 
 # --- the program ---------------------------------------------------------------------------------------------------------------
 
-SOURCES := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/util/*.c vmm/core/*.c devices/*.c devices/*/*.c arch/*.c arch/$(ARCH)/*.c))
+SOURCES := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/util/*.c vmm/core/*.c devices/*.c devices/*/*.c ctr/*.c arch/*.c arch/$(ARCH)/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 
 .PHONY: tinyvmm
@@ -116,7 +116,7 @@ SCRIPTS = $(shell git ls-files '*.sh' .ci/run scripts/rootfs/etc/init.d)
 .PHONY: lint format
 lint: compile_commands.json ## cppcheck, clang-tidy (.clang-tidy says which checks and why) and shellcheck
 	@scripts/install-deps.sh lint
-	$(Q)$(CPPCHECK) vmm devices arch guest/*.c
+	$(Q)$(CPPCHECK) vmm devices arch ctr guest/*.c
 	$(Q)printf '%s\n' $(SOURCES) vmm/main.c | xargs -P$(shell nproc) -n1 clang-tidy --quiet -p . 2> >(grep -v 'warnings* generated' >&2)
 	$(Q)shellcheck -x $(SCRIPTS)
 format: ## clang-format on all C sources

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A container's control group, on hosts of version 2 (Documentation/admin-guide/cgroup-v2.rst), version 1 (admin-guide/cgroup-v1/) and
+ * both ("hybrid": each controller where it is mounted), found at run time.
+ *
+ * A group is made below the one that the host gives us: version 1, /tinyvmm/NAME in each hierarchy, for root; version 2, for root the
+ * same at the top, else below our own group where that is delegated (systemd: a transient scope asked for over D-Bus, else our
+ * own group's parent if it is writable). Names are checked by the caller (letters, digits, _ + - .).
+ *
+ * A limit that the host can't enforce (controller missing, not delegated, no privilege) is an error that says which and why, or with
+ * best_effort a warning. Without any limit a missing or unwritable hierarchy is passed over in silence.
+ *
+ * Used by one thread. Everything written is read by the kernel, so nothing here is hostile but what processes inside do: their number and
+ * their stubbornness, which cgroup_remove() lives with.
+ */
+#ifndef CTR_CGROUP_H
+#define CTR_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CGROUP_IO_LIMITS_MAX 16
+#define CGROUP_DEVICE_RULES_MAX 32
+#define CGROUP_NET_PRIO_MAX 16
+
+struct cgroup_io_limit {
+	dev_t dev;
+	uint64_t rbps, wbps, riops, wiops; /* 0: none */
+};
+
+struct cgroup_device_rule {
+	bool allow;
+	char type;		/* 'a' (all), 'b', 'c' */
+	int64_t major, minor;	/* -1: any */
+	bool read, write, mknod;
+};
+
+struct cgroup_net_prio {
+	char ifname[16];
+	uint32_t priority;
+};
+
+/* Zero, unless said otherwise: not limited. */
+struct cgroup_limits {
+	uint64_t memory_bytes;
+	bool swap_set;
+	uint64_t swap_bytes;	 /* swap alone, without memory: v1's memory.memsw is the sum */
+	uint64_t cpu_millis;	 /* thousandths of a processor: --cpus 1.5 is 1500 */
+	uint64_t cpu_shares;	 /* v1's scale, 2 to 262144; v2's weight is 1 + (shares - 2) * 9999 / 262142 */
+	const char *cpuset_cpus, *cpuset_mems; /* "0-3,5" */
+	uint64_t pids;
+	uint64_t io_weight;	 /* 1 to 10000, v2's scale; v1: blkio.bfq.weight or blkio.weight, 10 to 1000 */
+	struct cgroup_io_limit io[CGROUP_IO_LIMITS_MAX];
+	unsigned io_count;
+	bool devices_restricted; /* the standard nodes only, and then the rules in order */
+	struct cgroup_device_rule device[CGROUP_DEVICE_RULES_MAX];
+	unsigned device_count;
+	bool net_class_set;
+	uint32_t net_class;	 /* v1 only: net_cls.classid */
+	struct cgroup_net_prio net_prio[CGROUP_NET_PRIO_MAX];
+	unsigned net_prio_count; /* v1 only: net_prio.ifpriomap */
+};
+
+struct cgroup;
+
+/*
+ * Finds the host's hierarchies, makes the group and sets its limits. Every fault is logged with its way out; what was made is removed again.
+ * -EEXIST: a group of this name has processes in it.
+ */
+int cgroup_new(struct cgroup **cgroup, const char *name, const struct cgroup_limits *limits, bool best_effort);
+/* An existing one, for exec, pause, stats and removal. -ENOENT, not logged. */
+int cgroup_open(struct cgroup **cgroup, const char *name);
+/* Closes descriptors; the group stays. Accepts NULL. */
+void cgroup_free(struct cgroup *cgroup);
+
+/* A descriptor for CLONE_INTO_CGROUP, -1 when version 2 has no group for us here. The group's own. */
+int cgroup_clone_fd(const struct cgroup *cgroup);
+/* Puts a process into all hierarchies that cgroup_clone_fd() did not already; `all` into that one as well. 0 or a negative errno, logged. */
+int cgroup_join(const struct cgroup *cgroup, pid_t pid, bool all);
+
+/* Kills whatever is left in the group, waits until it is empty, removes it. Accepts NULL; logs what it could not remove. */
+void cgroup_remove(struct cgroup *cgroup);
+
+int cgroup_freeze(struct cgroup *cgroup, bool frozen); /* waits until the kernel says so */
+/* Whether the kernel killed for lack of memory in this group (memory.events, memory.oom_control), and how often. */
+uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
+
+struct cgroup_stats {
+	uint64_t memory_bytes, memory_peak_bytes, memory_limit_bytes; /* limit UINT64_MAX: none */
+	uint64_t cpu_usec, pids, io_read_bytes, io_write_bytes;
+	bool has_memory, has_cpu, has_pids, has_io;
+};
+void cgroup_stats(const struct cgroup *cgroup, struct cgroup_stats *stats);
+
+/*
+ * Texts into limits, as the command line has them; each returns NULL or what is wrong with the value (a constant string), not logged.
+ *   io: "DEV:rbps=10M,wiops=100", DEV a path or MAJOR:MINOR      device: "allow c 1:3 rwm" written "c:1:3:rwm", or a path of a node with ":rwm"
+ *   net_prio: "eth0:5"                                            cpus: "1.5"
+ */
+const char *cgroup_parse_cpus(const char *text, uint64_t *millis);
+const char *cgroup_parse_cpuset(const char *text);
+const char *cgroup_parse_io(char *text, struct cgroup_limits *limits);
+const char *cgroup_parse_device(bool allow, char *text, struct cgroup_limits *limits);
+const char *cgroup_parse_net_class(const char *text, struct cgroup_limits *limits);
+const char *cgroup_parse_net_prio(char *text, struct cgroup_limits *limits);
+
+/* Pure arithmetic between the versions' scales, for the tests: bounded to what each file takes. */
+uint64_t cgroup_weight_from_shares(uint64_t shares);
+uint64_t cgroup_blkio_weight(uint64_t io_weight);
+
+#endif
