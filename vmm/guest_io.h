@@ -21,7 +21,7 @@
 #include "devices/serial.h"
 #include "devices/virtio/console.h"
 #include "vmm/config.h"
-#include "vmm/terminal.h"
+#include "vmm/util/terminal.h"
 
 #define GUEST_IO_TAIL_BYTES 65536
 #define GUEST_IO_LINE_BYTES 512

@@ -20,7 +20,7 @@
 #include "vmm/machine_irqchip.h"
 #include "vmm/sandbox.h"
 #include "vmm/step.h"
-#include "vmm/terminal.h"
+#include "vmm/util/terminal.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "arch/arch.h"
-#include "vmm/disk_probe.h"
+#include "devices/block/probe.h"
 #include "vmm/initramfs.h"
 #include "vmm/kernel.h"
 #include "vmm/util/io.h"

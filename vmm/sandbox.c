@@ -22,7 +22,7 @@
 
 #include "arch/sandbox.h"
 #include "vmm/sandbox_lists.h"
-#include "vmm/terminal.h"
+#include "vmm/util/terminal.h"
 #include "vmm/util/io.h"
 #include "vmm/util/lib.h"
 #include "vmm/util/log.h"

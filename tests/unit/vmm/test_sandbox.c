@@ -32,7 +32,7 @@
 
 #include "tests/fakes/capture.h"
 #include "vmm/sandbox.h"
-#include "vmm/terminal.h"
+#include "vmm/util/terminal.h"
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Where the root file system is on a disk image: a bare file system, or a partition of an MBR or GPT (libblkid). */
-#ifndef VMM_DISK_PROBE_H
-#define VMM_DISK_PROBE_H
+#ifndef DEVICES_BLOCK_PROBE_H
+#define DEVICES_BLOCK_PROBE_H
+
+#include <stdint.h>
 
 struct disk_probe {
 	unsigned partition; /* 0: the whole disk is one file system */
+	uint64_t offset_bytes, len_bytes; /* of the file system; len 0: to the end of the image */
 	char fstype[32];    /* as the kernel calls it: "ext4", "xfs", "btrfs", "squashfs", "erofs", "vfat", "iso9660" ... */
 	char uuid[64];
 };

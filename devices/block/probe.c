@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Finding the root on a disk image: see disk_probe.h.
+ * Finding the root on a disk image: see probe.h.
  *
  * Partition types: the Discoverable Partitions Specification (UAPI group), "Root Partition" for x86-64 and AArch64.
  */
-#include "vmm/disk_probe.h"
+#include "devices/block/probe.h"
 
 #include <blkid/blkid.h>
 #include <errno.h>
@@ -134,9 +134,9 @@ static enum rank rank_of(const struct blkid_lib *lib, blkid_partition part, cons
 	return is_root_label(sb->label) || is_root_label(lib->blkid_partition_get_name(part)) ? RANK_LABEL : RANK_LINUX;
 }
 
-static void set_result(struct disk_probe *result, int partition, const struct superblock *sb)
+static void set_result(struct disk_probe *result, int partition, uint64_t offset, uint64_t bytes, const struct superblock *sb)
 {
-	*result = (struct disk_probe){ .partition = (unsigned)partition };
+	*result = (struct disk_probe){ .partition = (unsigned)partition, .offset_bytes = offset, .len_bytes = bytes };
 	memcpy(result->fstype, sb->fstype, sizeof(result->fstype));
 	memcpy(result->uuid, sb->uuid, sizeof(result->uuid));
 }
@@ -162,7 +162,7 @@ static int choose_partition(const struct blkid_lib *lib, int fd, blkid_partlist 
 		if (rank > best || (rank == best && rank && sectors > best_sectors)) {
 			best = rank;
 			best_sectors = sectors;
-			set_result(result, lib->blkid_partition_get_partno(part), &sb);
+			set_result(result, lib->blkid_partition_get_partno(part), start * SECTOR_BYTES, sectors * SECTOR_BYTES, &sb);
 		}
 	}
 	return best ? 0 : -ENOENT;
@@ -197,7 +197,7 @@ int disk_probe(int fd, struct disk_probe *probe)
 	if (err)
 		return err;
 	if (!read_superblock(&lib, fd, 0, 0, &sb)) {
-		set_result(probe, 0, &sb);
+		set_result(probe, 0, 0, 0, &sb);
 		return 0;
 	}
 	return probe_partitions(&lib, fd, probe);

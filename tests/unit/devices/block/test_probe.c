@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* vmm/disk_probe.c: the root is found on images as people make them, with the usual tools. */
+/* devices/block/probe.c: the root is found on images as people make them, with the usual tools. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "tests/fakes/fake_modules.h"
-#include "vmm/disk_probe.h"
+#include "devices/block/probe.h"
 
 #define MIB (1ull << 20)
 #define IMAGE_BYTES (40 * MIB)

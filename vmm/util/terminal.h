@@ -2,8 +2,8 @@
 /*
  * The user's terminal: raw while a guest has it, and always given back as it was, also when a fatal signal ends us (not after SIGKILL).
  */
-#ifndef VMM_TERMINAL_H
-#define VMM_TERMINAL_H
+#ifndef VMM_UTIL_TERMINAL_H
+#define VMM_UTIL_TERMINAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

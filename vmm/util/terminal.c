@@ -5,7 +5,7 @@
  * The one place of the program that keeps state of its own, since a signal handler and atexit() are handed none. The handler uses
  * async-signal-safe calls only (signal-safety(7)).
  */
-#include "vmm/terminal.h"
+#include "vmm/util/terminal.h"
 
 #include <errno.h>
 #include <signal.h>

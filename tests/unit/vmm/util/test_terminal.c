@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* vmm/terminal.c on a pseudo-terminal: raw while it is ours, given back however we end; and the escape keys. */
+/* vmm/util/terminal.c on a pseudo-terminal: raw while it is ours, given back however we end; and the escape keys. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "vmm/terminal.h"
+#include "vmm/util/terminal.h"
 
 static int master = -1, slave = -1;
 static struct termios before;
