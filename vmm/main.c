@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctr/ctr.h"
 #include "vmm/doctor.h"
 #include "vmm/run.h"
 
@@ -12,6 +13,7 @@ static const struct {
 } subcommands[] = {
 	{ "run", run_main },
 	{ "check", doctor_main },
+	{ "ctr", ctr_main },
 };
 
 int main(int argc, char **argv)

@@ -21,4 +21,12 @@ static inline uint64_t fnv_hash(uint64_t hash, const void *data, size_t len)
 	return hash;
 }
 
+/* The least significant byte first, on every machine. */
+static inline uint64_t fnv_hash_u64(uint64_t hash, uint64_t value)
+{
+	for (unsigned i = 0; i < 64; i += 8)
+		hash = (hash ^ (uint8_t)(value >> i)) * 0x100000001b3ull;
+	return hash;
+}
+
 #endif
