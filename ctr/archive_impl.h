@@ -126,7 +126,7 @@ int tree_path(const char *from, char path[PATH_MAX]);
 const char *tree_split(const char *path, char parent[PATH_MAX]);
 
 void tree_init(struct tree *tree, int fd, const char *name, bool set_owners);
-/* The directory of `path`'s last component, made where it is missing and `make` says so: a descriptor or a negative errno, with tree->why. */
+/* The directory of `path`'s last component, made if missing and `make` says so: a descriptor or a negative errno, with tree->why. */
 int tree_open_parent(struct tree *tree, const char *path, bool make, const char **leaf);
 /* Opened below the root; no component may be a link. A descriptor or a negative errno. */
 int tree_open(const struct tree *tree, const char *path, int flags);

@@ -38,11 +38,7 @@ static int wrong(const struct image *image, const char *what)
 /* Such names are never files, at any place in a path. */
 static bool has_whiteout(const char *path)
 {
-	for (const char *at = path; at; at = strchr(at, '/'), at += at ? 1 : 0) {
-		if (!strncmp(at, WHITEOUT, strlen(WHITEOUT)))
-			return true;
-	}
-	return false;
+	return !strncmp(path, WHITEOUT, strlen(WHITEOUT)) || strstr(path, "/" WHITEOUT);
 }
 
 /* What the layers below have at `path`'s place. aufs's own files, .wh..wh.*, name nothing. */
@@ -190,50 +186,50 @@ static unsigned platform_fits(const struct image *image, const json_t *descripto
 	return !strcmp(architecture, json_architecture(ours)) && (!os || !strcmp(os, "linux")) ? 2 : 0;
 }
 
-/* The first that fits best. NULL is logged. */
-static const json_t *choose_manifest(const struct image *image, const json_t *manifests, int *err)
+/* The first that fits best. Logged. */
+static int choose_manifest(const struct image *image, const json_t *manifests, const json_t **chosen)
 {
 	size_t count = image->json.json_array_size(manifests);
-	const json_t *chosen = NULL;
 	unsigned best = 0, equals = 0;
 	char ours[QUOTED_MAX];
 
+	*chosen = NULL;
 	for (size_t i = 0; i < count; i++) {
 		const json_t *descriptor = image->json.json_array_get(manifests, i);
 		unsigned fits = platform_fits(image, descriptor);
 		if (fits > best) {
-			chosen = descriptor;
+			*chosen = descriptor;
 			best = fits;
 			equals = 0;
 		}
 		equals += fits && fits == best;
 	}
-	*err = count ? -ENOTSUP : -EBADMSG;
 	if (!count)
-		log_error("%s is an image layout without an image", image->blobs->name);
-	else if (!chosen)
+		return wrong(image, "its index has no image in it");
+	if (!*chosen) {
 		log_error("%s has no image for this machine, %s", image->blobs->name, json_architecture(ours));
-	else if (equals > 1)
+		return -ENOTSUP;
+	}
+	if (equals > 1)
 		log_warn("%s has %u images that may be for this machine: the first is taken", image->blobs->name, equals);
-	return chosen;
+	return 0;
 }
 
 /* An index leads to manifests, or to indices that do. */
 static int unpack_oci(struct image *image, const struct image_blob *index)
 {
-	json_t *root = NULL, *next;
+	json_t *root = NULL;
 	int err = json_load(&image->json, image->blobs, index, &root);
 
 	for (unsigned depth = 0; !err; depth++) {
-		const json_t *manifests = image->json.json_object_get(root, "manifests");
+		const json_t *manifests = image->json.json_object_get(root, "manifests"), *chosen;
+		json_t *next = NULL;
 		if (!manifests) {
 			err = apply_manifest(image, root);
 			break;
 		}
-		const json_t *chosen = depth < INDEX_DEPTH_MAX ? choose_manifest(image, manifests, &err) : NULL;
-		if (depth == INDEX_DEPTH_MAX)
-			err = wrong(image, "an index within an index, and so on");
-		else if (chosen)
+		err = depth < INDEX_DEPTH_MAX ? choose_manifest(image, manifests, &chosen) : wrong(image, "its index leads on and on");
+		if (!err)
 			err = load_described(image, chosen, &next);
 		if (!err) {
 			image->json.json_delete(root);

@@ -233,16 +233,16 @@ int tree_later(struct tree *tree, const char *path, mode_t mode, int64_t mtime, 
 	}
 	if (tree->dir_count == tree->dir_room) {
 		size_t room = tree->dir_room ? tree->dir_room * 2 : 1024;
-		struct tree_dir *dir = reallocarray(tree->dir, room, sizeof(*dir));
-		if (!dir)
+		struct tree_dir *bigger = reallocarray(tree->dir, room, sizeof(*bigger));
+		if (!bigger)
 			return -ENOMEM;
-		tree->dir = dir;
+		tree->dir = bigger;
 		tree->dir_room = room;
 	}
-	char *copy = strdup(path);
-	if (!copy)
+	struct tree_dir *dir = &tree->dir[tree->dir_count];
+	*dir = (struct tree_dir){strdup(path), tree->dir_count, mode, mtime, mtime_nsec};
+	if (!dir->path)
 		return -ENOMEM;
-	tree->dir[tree->dir_count] = (struct tree_dir){copy, tree->dir_count, mode, mtime, mtime_nsec};
 	tree->dir_count++;
 	tree->path_bytes += bytes;
 	return 0;

@@ -63,7 +63,7 @@ static void put_number(char *field, size_t room, uint64_t value)
 
 void fake_tar_header(struct fake_tar *tar, char type, const char *name, const char *link, uint64_t size)
 {
-	char header[BLOCK] = { 0 };
+	char header[BLOCK] = {0};
 	unsigned sum = 0;
 
 	if (strlen(name) > 100 && type != 'L') {
@@ -142,7 +142,7 @@ static const char *path_of(const struct fake_root *root, const char *name)
 
 void fake_root_init(struct fake_root *root, const char *where)
 {
-	const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
 	int fd;
 
 	snprintf(root->dir, sizeof(root->dir), "%s/tinyvmm-root.XXXXXX", where ? where : "/tmp");
@@ -159,7 +159,7 @@ void fake_root_init(struct fake_root *root, const char *where)
 
 bool fake_root_intact(const struct fake_root *root)
 {
-	char text[64] = { 0 };
+	char text[64] = {0};
 	struct stat st, dir;
 	int fd = open(path_of(root, "outside"), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	bool same = fd >= 0 && read(fd, text, sizeof(text) - 1) == (ssize_t)strlen(SECRET) && !strcmp(text, SECRET) && !fstat(fd, &st);
