@@ -53,7 +53,7 @@ struct cgroup_limits {
 	uint64_t io_weight;	 /* 1 to 10000, v2's scale; v1: blkio.bfq.weight or blkio.weight, 10 to 1000 */
 	struct cgroup_io_limit io[CGROUP_IO_LIMITS_MAX];
 	unsigned io_count;
-	bool devices_restricted; /* the standard nodes only, and then the rules in order */
+	bool devices_restricted; /* the standard nodes only, and then the rules in order, of which the last that matches decides; needs root */
 	struct cgroup_device_rule device[CGROUP_DEVICE_RULES_MAX];
 	unsigned device_count;
 	bool net_class_set;
@@ -66,7 +66,8 @@ struct cgroup;
 
 /*
  * Finds the host's hierarchies, makes the group and sets its limits. Every fault is logged with its way out; what was made is removed again.
- * -EEXIST: a group of this name has processes in it.
+ * -EEXIST: a group of this name has processes in it. One without, which a run that was killed left behind, is made anew: so names are the
+ * caller's to keep apart.
  */
 int cgroup_new(struct cgroup **cgroup, const char *name, const struct cgroup_limits *limits, bool best_effort);
 /* An existing one, for exec, pause, stats and removal. -ENOENT, not logged. */
@@ -79,10 +80,14 @@ int cgroup_clone_fd(const struct cgroup *cgroup);
 /* Puts a process into all hierarchies that cgroup_clone_fd() did not already; `all` into that one as well. 0 or a negative errno, logged. */
 int cgroup_join(const struct cgroup *cgroup, pid_t pid, bool all);
 
-/* Kills whatever is left in the group, waits until it is empty, removes it. Accepts NULL; logs what it could not remove. */
+/*
+ * Kills whatever is left in the group (the caller is not), waits until it is empty, removes it, with the groups that were made
+ * inside. Accepts NULL; logs what it could not remove after 5 s. What remains for `cgroup` is cgroup_free().
+ */
 void cgroup_remove(struct cgroup *cgroup);
 
-int cgroup_freeze(struct cgroup *cgroup, bool frozen); /* waits until the kernel says so */
+/* Waits until the kernel says so; after 5 s -ETIMEDOUT, and what was to be frozen runs on. Logged. The caller is not in the group. */
+int cgroup_freeze(struct cgroup *cgroup, bool frozen);
 /* Whether the kernel killed for lack of memory in this group (memory.events, memory.oom_control), and how often. */
 uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
 
@@ -94,9 +99,10 @@ struct cgroup_stats {
 void cgroup_stats(const struct cgroup *cgroup, struct cgroup_stats *stats);
 
 /*
- * Texts into limits, as the command line has them; each returns NULL or what is wrong with the value (a constant string), not logged.
+ * Texts into limits, as the command line has them; each returns NULL or what is wrong with the value (a constant string), not logged. A value
+ * with a fault changes no limit, though a writable text may have been cut apart. A device rule sets devices_restricted.
  *   io: "DEV:rbps=10M,wiops=100", DEV a path or MAJOR:MINOR      device: "allow c 1:3 rwm" written "c:1:3:rwm", or a path of a node with ":rwm"
- *   net_prio: "eth0:5"                                            cpus: "1.5"
+ *   net_prio: "eth0:5"     cpus: "1.5"     net_class: "0x100001", or "10:1" in hexadecimal as tc writes it
  */
 const char *cgroup_parse_cpus(const char *text, uint64_t *millis);
 const char *cgroup_parse_cpuset(const char *text);
