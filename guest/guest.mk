@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What runs inside a guest. guest/init is static and freestanding, and is carried inside the program.
+# What runs inside a guest or a container. guest/init and guest/reaper are static and freestanding, and are carried inside the program.
 
 # -z noseparate-code, norelro: page-aligned segments less to carry in every initramfs. A page has 64 KiB on some AArch64 guests.
 GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Os -g0 -ffreestanding -fno-stack-protector -fno-pie \
@@ -15,6 +15,13 @@ $(BUILD)/guest/init: $(INIT_SOURCES) $(wildcard guest/*.h) guest/guest.mk
 
 # vmm/init_blob.c includes the binary by .incbin.
 $(BUILD)/vmm/init_blob.o: $(BUILD)/guest/init
+
+# A container's first process, carried inside the program as well.
+$(BUILD)/guest/reaper: guest/reaper.c guest/init_parse.c $(wildcard guest/*.h) guest/guest.mk
+	@mkdir -p $(@D)
+	$(Q)echo "  GUEST $@"; $(CC) -I. -DGUEST_SYS_H='"guest/sys_$(ARCH).h"' $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ guest/reaper.c guest/init_parse.c
+
+$(BUILD)/ctr/reaper_blob.o: $(BUILD)/guest/reaper
 
 # The bare-metal test guest (guest/bare): boots instead of a kernel, and comes in two ways. On x86_64 one is an ELF file with a PVH note,
 # the other has none and is started at its 64-bit entry; on AArch64 they are Images, one at the beginning of RAM, the other behind it.

@@ -45,8 +45,8 @@ guest
 guest/bare       guest/bare/x86_64 guest/bare/aarch64
 guest/bare/x86_64 guest/bare/*.h
 guest/bare/aarch64 guest/bare/*.h
-ctr              devices/net devices/block guest/protocol.h vmm/core vmm/util
-vmm              arch/*.h devices guest/protocol.h vmm/core vmm/util
+ctr              devices/net devices/block guest/reaper.h vmm/core vmm/util
+vmm              arch/*.h ctr/ctr.h devices guest/protocol.h vmm/core vmm/util
 bench            ctr vmm/core vmm/util
 scripts
 '

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of `tinyvmm ctr`'s verbs: see ctr.h. */
+#include "ctr/ctr.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctr/options.h"
+#include "ctr/run.h"
+#include "vmm/util/log.h"
+
+static void warn_of_rung(const struct spec *spec)
+{
+	if (spec->isolation == ISOLATION_CHROOT)
+		log_warn("--isolation chroot only changes where / is: what runs there sees the host's processes, network and devices, "
+			 "writes to "
+			 "the directory itself, and as root gets out again");
+	else if (spec->isolation == ISOLATION_NAMESPACES)
+		log_warn("--isolation namespaces sets no limits and takes away neither capabilities nor system calls: root inside is %s",
+			 geteuid() ? "you" : "the host's root");
+}
+
+static int run_main(int argc, char **argv)
+{
+	char name[32];
+	struct spec spec;
+	int status = CTR_USAGE;
+
+	switch (ctr_run_parse(&spec, argc, argv)) {
+	case OPTIONS_DONE:
+		status = 0;
+		break;
+	case OPTIONS_BAD:
+		break;
+	case OPTIONS_RUN:
+		snprintf(name, sizeof(name), "ctr-%d", (int)getpid());
+		if (!spec.name)
+			spec.name = name;
+		if (!spec.hostname)
+			spec.hostname = spec.name;
+		warn_of_rung(&spec);
+		status = ctr_run(&spec);
+		break;
+	}
+	spec_release(&spec);
+	return status;
+}
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *help;
+} verbs[] = {
+	{"run", run_main, "run a command in a new container, and remove it"},
+};
+
+int ctr_main(int argc, char **argv)
+{
+	const unsigned count = sizeof(verbs) / sizeof(*verbs);
+
+	for (unsigned i = 0; argc > 1 && i < count; i++) {
+		if (!strcmp(argv[1], verbs[i].name))
+			return verbs[i].main(argc - 1, argv + 1);
+	}
+	if (argc > 1 && strcmp(argv[1], "--help") && strcmp(argv[1], "-h")) {
+		const char *near = options_nearest(argv[1], &verbs->name, sizeof(*verbs), count);
+		log_error("tinyvmm ctr %s: no such command%s%s%s", argv[1], near ? ": did you mean " : "", near ? near : "",
+			  near ? "?" : "");
+		return CTR_USAGE;
+	}
+	puts("tinyvmm ctr runs a root file system as a container.\n");
+	for (unsigned i = 0; i < count; i++)
+		printf("  tinyvmm ctr %-8s %s\n", verbs[i].name, verbs[i].help);
+	puts("\n'tinyvmm ctr VERB --help' lists its options.");
+	return argc > 1 ? 0 : CTR_USAGE;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A container's end: see ended.h. */
+#include "ctr/ended.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctr/run.h"
+#include "ctr/start.h"
+#include "guest/reaper.h"
+#include "vmm/util/log.h"
+
+static const char *step_name(uint32_t step)
+{
+	static const char *const names[] = {
+		[REAPER_STEP_PLAN] = "reading its orders",
+		[REAPER_STEP_FORK] = "starting a process (is --pids too low?)",
+		[REAPER_STEP_BOUNDING] = "dropping capabilities",
+		[REAPER_STEP_GROUPS] = "setting groups",
+		[REAPER_STEP_USER] = "changing to --user",
+		[REAPER_STEP_CAPS] = "setting capabilities (--cap-add of one that you don't have?)",
+		[REAPER_STEP_FILTER] = "setting the system-call filter",
+		[REAPER_STEP_CWD] = "finding the working directory inside the container",
+	};
+
+	return step < sizeof(names) / sizeof(*names) ? names[step] : "starting";
+}
+
+static const char *machine_name(uint32_t machine)
+{
+	static const struct {
+		uint32_t number;
+		const char *name;
+	} machines[] = {
+		{EM_X86_64, "x86_64"}, {EM_AARCH64, "AArch64"}, {EM_386, "i386"},   {EM_ARM, "32-bit ARM"},
+		{EM_RISCV, "RISC-V"},  {EM_PPC64, "POWER"},     {EM_S390, "s390x"}, {EM_MIPS, "MIPS"},
+	};
+
+	for (unsigned i = 0; i < sizeof(machines) / sizeof(*machines); i++) {
+		if (machines[i].number == machine)
+			return machines[i].name;
+	}
+	return NULL;
+}
+
+static void explain_no_exec(const struct container *container, const struct reaper_report *report)
+{
+	const char *command = container->spec->command ? container->spec->command[0] : "/sbin/init";
+	const char *machine = machine_name(report->detail);
+	struct utsname host;
+
+	if (report->error == ENOENT)
+		log_error("%s: not found in the container%s", command,
+			  strchr(command, '/') ? " (nor, if it is there, the interpreter that it names)" : "'s PATH");
+	else if (report->error == ENOEXEC && machine && !uname(&host))
+		log_error("%s: built for %s, and this is %s: qemu-user-static and binfmt_misc could run it", command, machine,
+			  host.machine);
+	else if (report->error == ENOEXEC)
+		log_error("%s: neither a program nor a script with a #! line", command);
+	else
+		log_error("%s: can't be executed in the container: %s", command, strerror(report->error));
+}
+
+static int shell_status(const struct container *container, int status)
+{
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	int number = WTERMSIG(status);
+	if (number == SIGKILL && container->cgroup && cgroup_oom_kills(container->cgroup))
+		log_error("the container ran out of memory (--memory), and the kernel killed the command");
+	return 128 + number;
+}
+
+int ended_status(struct container *container)
+{
+	struct reaper_report report;
+	int status;
+
+	while (waitpid(container->pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return CTR_FAILED;
+	}
+	container->pid = 0;
+	/* The last message counts: PID 1 also reports the end of a command that could not be started. */
+	struct reaper_report first = {0};
+	fcntl(container->report[0], F_SETFL, O_NONBLOCK);
+	while (read(container->report[0], &report, sizeof(report)) == sizeof(report)) {
+		if (!first.what)
+			first = report;
+	}
+	switch (first.what) {
+	case REAPER_FAILED:
+		log_error("the container failed at %s: %s", step_name(first.detail), strerror(first.error));
+		return CTR_FAILED;
+	case REAPER_NO_EXEC:
+		explain_no_exec(container, &first);
+		return first.error == ENOENT ? CTR_NOT_FOUND : CTR_NOT_EXECUTABLE;
+	case REAPER_ENDED:
+		return shell_status(container, (int)first.detail);
+	default:
+		return shell_status(container, status);
+	}
+}

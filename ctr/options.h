@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The command line of `tinyvmm ctr run`. */
+#ifndef CTR_OPTIONS_H
+#define CTR_OPTIONS_H
+
+#include "ctr/spec.h"
+#include "vmm/util/options.h"
+
+enum options_result { OPTIONS_RUN, OPTIONS_DONE /* --help was printed */, OPTIONS_BAD /* every fault has been logged */ };
+
+extern const struct option_def ctr_run_options[];
+extern const unsigned ctr_run_option_count;
+
+/* Parses argv (argv[0] is skipped) into *spec, fills in the defaults and checks the whole. spec_release() frees what was allocated, whatever the result. */
+enum options_result ctr_run_parse(struct spec *spec, int argc, char **argv);
+
+/* Defaults: a full container of nothing yet. */
+void spec_init(struct spec *spec);
+void spec_release(struct spec *spec);
+/* Logs every fault of the whole and returns their number. Opens nothing. */
+unsigned spec_check(const struct spec *spec);
+
+#endif

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The root: see rootfs.h.
+ *
+ * An overlay's upper directory lies in a tmpfs that is mounted over the root's own path: a place that is there for certain, hides nothing
+ * that is needed, and takes no directory of the host's. Writes so go to memory, count against the container's limit, and are gone with
+ * its last process, however that ends.
+ */
+#include "ctr/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "ctr/mount.h"
+#include "devices/block/probe.h"
+#include "vmm/util/io.h"
+#include "vmm/util/log.h"
+#include "vmm/util/process.h"
+
+#define LOOP_TRIES 64
+
+/* --- a disk image ----------------------------------------------------------------------------------------------------------- */
+
+/* A loop device of the image's file system, gone with its last user (LO_FLAGS_AUTOCLEAR). */
+static int loop_open(const struct rootfs *rootfs, bool read_only, char *path, size_t size)
+{
+	struct loop_config config = {
+		.fd = (uint32_t)rootfs->disk_fd,
+		.info = {.lo_offset = rootfs->offset_bytes,
+			 .lo_sizelimit = rootfs->len_bytes,
+			 .lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0)},
+	};
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int fd = -1, err = control < 0 ? -errno : -EBUSY;
+
+	/* Somebody else may take the free one first. */
+	for (unsigned i = 0; control >= 0 && i < LOOP_TRIES && err == -EBUSY; i++) {
+		int number = ioctl(control, LOOP_CTL_GET_FREE);
+		snprintf(path, size, "/dev/loop%d", number);
+		fd = number < 0 ? -1 : open(path, O_RDWR | O_CLOEXEC);
+		err = fd < 0 || ioctl(fd, LOOP_CONFIGURE, &config) ? -errno : 0;
+		if (err)
+			close_fd(&fd);
+	}
+	close_fd(&control);
+	return err ? err : fd;
+}
+
+static int mount_disk(const struct rootfs *rootfs, const struct spec *spec)
+{
+	bool read_only = !spec->keep_writes;
+	char device[32], source[48];
+	int loop_fd = loop_open(rootfs, read_only, device, sizeof(device));
+
+	if (loop_fd < 0) {
+		log_error("--disk %s: no loop device: %s (modprobe loop; or unpack the image and use --rootfs)", spec->root_path,
+			  strerror(-loop_fd));
+		return loop_fd;
+	}
+	snprintf(source, sizeof(source), "source=%s", device);
+	const char *options[] = {source, read_only ? "ro" : NULL, NULL};
+	int fd = mount_new(rootfs->fstype, options, read_only ? MOUNT_ATTR_RDONLY : 0);
+	if (fd < 0)
+		log_error("--disk %s: its %s file system can't be mounted: %s", spec->root_path, rootfs->fstype, strerror(-fd));
+	close(loop_fd);
+	return fd;
+}
+
+/* --- in the parent -------------------------------------------------------------------------------------------------------- */
+
+static int check_dir(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st)) {
+		int err = -errno;
+		log_error("--rootfs %s: %s", path, strerror(-err));
+		return err;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		log_error("--rootfs %s: no directory: --disk takes an image, --image an archive", path);
+		return -ENOTDIR;
+	}
+	return 0;
+}
+
+struct probe_job {
+	int fd, err;
+	struct disk_probe result;
+};
+
+static int run_probe(void *arg)
+{
+	struct probe_job *job = arg;
+
+	return disk_probe(job->fd, &job->result);
+}
+
+static int prepare_disk(struct rootfs *rootfs, const struct spec *spec)
+{
+	const char *path = spec->root_path;
+	struct probe_job *job = shared_alloc(sizeof(*job));
+	int err = 0;
+
+	if (!job)
+		return -ENOMEM;
+	rootfs->disk_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (rootfs->disk_fd < 0) {
+		err = -errno;
+		log_error("--disk %s: %s", path, strerror(-err));
+		goto free_job;
+	}
+	job->fd = rootfs->disk_fd;
+	err = worker_run("root finder", run_probe, job);
+	if (err) {
+		log_error("--disk %s: no root file system found in it (looked for a file system, and for an MBR or GPT with one)", path);
+		goto free_job;
+	}
+	rootfs->offset_bytes = job->result.offset_bytes;
+	rootfs->len_bytes = job->result.len_bytes;
+	memcpy(rootfs->fstype, job->result.fstype, sizeof(rootfs->fstype));
+	rootfs->lower_fd = mount_disk(rootfs, spec);
+	err = rootfs->lower_fd < 0 ? rootfs->lower_fd : 0;
+free_job:
+	shared_free(job, sizeof(*job));
+	return err;
+}
+
+static int prepare_image(struct rootfs *rootfs, const char *path)
+{
+	rootfs->disk_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (rootfs->disk_fd >= 0)
+		return 0;
+	int err = -errno;
+	log_error("--image %s: %s", path, strerror(-err));
+	return err;
+}
+
+static int prepare_dir(struct rootfs *rootfs, const char *path, bool map)
+{
+	int err = check_dir(path);
+
+	if (err || !map)
+		return err;
+	rootfs->lower_fd = mount_clone(AT_FDCWD, path, 0);
+	if (rootfs->lower_fd >= 0)
+		return 0;
+	log_error("--rootfs %s: can't be mounted for --userns: %s", path, strerror(-rootfs->lower_fd));
+	return rootfs->lower_fd;
+}
+
+int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct idmap *map)
+{
+	rootfs->userns = map->userns;
+	rootfs->one_id = map->deny_groups;
+	switch (spec->root) {
+	case ROOT_DIR:
+		return prepare_dir(rootfs, spec->root_path, map->userns && !geteuid());
+	case ROOT_DISK:
+		if (!geteuid())
+			return prepare_disk(rootfs, spec);
+		log_error("--disk %s: takes root, who may mount it; unpack it (for example with 'debugfs -R \"rdump / DIR\" FILE') and use "
+			  "--rootfs",
+			  spec->root_path);
+		return -EPERM;
+	case ROOT_IMAGE:
+		return prepare_image(rootfs, spec->root_path);
+	default:
+		return -EINVAL;
+	}
+}
+
+int rootfs_map(struct rootfs *rootfs, const struct spec *spec, pid_t child)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
+	char path[64];
+
+	if (rootfs->lower_fd < 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)child);
+	int userns = open(path, O_RDONLY | O_CLOEXEC);
+	attr.userns_fd = (uint64_t)userns;
+	int err = userns < 0 || mount_setattr(rootfs->lower_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) ? -errno : 0;
+	close_fd(&userns);
+	if (err)
+		log_error("%s: its files can't be mapped to the container's users: %s%s", spec->root_path, strerror(-err),
+			  err == -EINVAL ? " (this file system, or this kernel, has no idmapped mounts)" : "");
+	return err;
+}
+
+void rootfs_init(struct rootfs *rootfs)
+{
+	*rootfs = (struct rootfs){.fd = -1, .disk_fd = -1, .lower_fd = -1};
+}
+
+void rootfs_release(struct rootfs *rootfs)
+{
+	archive_config_release(&rootfs->image);
+	close_fd(&rootfs->fd);
+	close_fd(&rootfs->disk_fd);
+	close_fd(&rootfs->lower_fd);
+}
+
+/* --- in the child ----------------------------------------------------------------------------------------------------------- */
+
+static int open_dir(int dir_fd, const char *path)
+{
+	int fd = openat(dir_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Attaches `mount_fd` on top of `below_fd`, and gives the root of what is there now. */
+static int attach_over(int mount_fd, int below_fd)
+{
+	int err = mount_attach(mount_fd, below_fd);
+
+	return err ? err : open_dir(mount_fd, ".");
+}
+
+/* An overlay of `lower_fd` and a new tmpfs, mounted over `lower_fd`. */
+static int overlay(const struct rootfs *rootfs, int lower_fd)
+{
+	static const char *const scratch_options[] = {"mode=0755", NULL};
+	char lower[64], upper[64], work[64];
+	int scratch = mount_new("tmpfs", scratch_options, 0);
+	int top = -1, fd = -1;
+	int err = scratch < 0 ? scratch : mount_attach(scratch, lower_fd);
+
+	if (!err && (mkdirat(scratch, "upper", 0755) || mkdirat(scratch, "work", 0755)))
+		err = -errno;
+	if (err)
+		goto close_scratch;
+	snprintf(lower, sizeof(lower), "lowerdir=/proc/self/fd/%d", lower_fd);
+	snprintf(upper, sizeof(upper), "upperdir=/proc/self/fd/%d/upper", scratch);
+	snprintf(work, sizeof(work), "workdir=/proc/self/fd/%d/work", scratch);
+	const char *options[] = {lower, upper, work, rootfs->userns ? "userxattr" : NULL, NULL};
+	top = mount_new("overlay", options, 0);
+	if (top < 0) {
+		err = top;
+		goto close_scratch;
+	}
+	fd = attach_over(top, scratch);
+	err = fd < 0 ? fd : 0;
+	close(top);
+close_scratch:
+	close_fd(&scratch);
+	return err ? err : fd;
+}
+
+/*
+ * An archive is unpacked into memory each time: nothing of it is left anywhere, and its files get their owners whoever started us, since
+ * here we are root of the container already.
+ */
+static int unpack_image(struct rootfs *rootfs, const struct spec *spec)
+{
+	static const char *const scratch_options[] = {"mode=0755", NULL};
+	const struct archive_options options = {.set_owners = !rootfs->one_id};
+	int scratch = mount_new("tmpfs", scratch_options, 0);
+	int below = scratch < 0 ? scratch : open_dir(AT_FDCWD, "/sys");
+	int fd = below < 0 ? below : attach_over(scratch, below);
+	int err = fd < 0 ? fd : archive_unpack(rootfs->disk_fd, spec->root_path, fd, &options, &rootfs->image);
+
+	close_fd(&scratch);
+	close_fd(&below);
+	if (err)
+		close_fd(&fd);
+	return err ? err : fd;
+}
+
+/* The lower layer, attached: the directory itself, or what the parent mounted. */
+static int open_lower(const struct rootfs *rootfs, const struct spec *spec)
+{
+	if (rootfs->lower_fd < 0)
+		return open_dir(AT_FDCWD, spec->root_path);
+	/* Over some directory: what it hides is not needed any more. */
+	int below = open_dir(AT_FDCWD, "/sys");
+	int fd = below < 0 ? below : attach_over(rootfs->lower_fd, below);
+	close_fd(&below);
+	return fd;
+}
+
+/* Without an overlay: the directory as a mount of its own, which pivot_root() and read-only want. */
+static int bind_itself(int dir_fd)
+{
+	int clone = mount_clone(dir_fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
+
+	if (clone < 0)
+		return clone;
+	int fd = attach_over(clone, dir_fd);
+	close(clone);
+	return fd;
+}
+
+int rootfs_open(struct rootfs *rootfs, const struct spec *spec)
+{
+	if (spec->root == ROOT_IMAGE) {
+		rootfs->fd = unpack_image(rootfs, spec);
+		rootfs->fresh = true;
+		return rootfs->fd < 0 ? rootfs->fd : 0;
+	}
+	int lower = open_lower(rootfs, spec);
+
+	if (lower < 0)
+		goto fail;
+	if (spec->isolation == ISOLATION_CHROOT) {
+		rootfs->fd = lower;
+		return 0;
+	}
+	rootfs->fresh = !spec->keep_writes && !spec->read_only;
+	if (rootfs->fresh)
+		rootfs->fd = overlay(rootfs, lower);
+	else if (rootfs->lower_fd < 0)
+		rootfs->fd = bind_itself(lower);
+	else
+		rootfs->fd = dup(lower);
+	close(lower);
+	lower = rootfs->fd;
+	if (rootfs->fd >= 0)
+		return 0;
+fail:
+	log_error("%s: can't be made the container's root: %s%s", spec->root_path, strerror(-lower),
+		  lower == -ENODEV || lower == -EINVAL ? " (is overlayfs there? modprobe overlay; --keep needs none)" : "");
+	return lower;
+}
+
+int rootfs_enter(const struct rootfs *rootfs, const struct spec *spec)
+{
+	if (fchdir(rootfs->fd))
+		return -errno;
+	if (spec->isolation == ISOLATION_CHROOT)
+		return chroot(".") || chdir("/") ? -errno : 0;
+	/* The old root goes on top of the new one, and from there away (pivot_root(2), NOTES). */
+	if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
+		return -errno;
+	return 0;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The container's root: where it comes from and what becomes of writes. Opened and attached by the child in its own mount namespace, in which
+ * nothing that it mounts is seen outside, and from which everything is gone when its last process is.
+ */
+#ifndef CTR_ROOTFS_H
+#define CTR_ROOTFS_H
+
+#include "ctr/archive.h"
+#include "ctr/idmap.h"
+#include "ctr/spec.h"
+
+struct rootfs {
+	int fd;		/* O_PATH, the root as the container will see it */
+	int disk_fd;	/* the parent's: the image or archive, opened before privileges or namespaces change; -1: none */
+	int lower_fd;	/* the parent's: a mount, attached nowhere, of what only the parent may mount or map; -1: none */
+	uint64_t offset_bytes, len_bytes; /* of the file system in the image */
+	char fstype[32];
+	bool userns;	/* overlayfs has to keep its notes in user.* attributes */
+	bool one_id;	/* the container has one user, so files are all that one's */
+	bool fresh;	/* an overlay or memory of our own: what is missing may be made in it */
+	struct archive_config image; /* ROOT_IMAGE: what the image says of its command, once it is open */
+};
+
+void rootfs_init(struct rootfs *rootfs);
+
+/*
+ * In the parent: finds the root and opens what it can. Logs what is wrong with it: missing, no directory, no file system. `map`: who the container's
+ * users are.
+ */
+int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct idmap *map);
+
+/*
+ * In the parent, once the child's user namespace has its map: the files of root's directories and images belong to the same users inside as
+ * they do outside (mount_setattr(2), MOUNT_ATTR_IDMAP). 0 or a negative errno, logged.
+ */
+int rootfs_map(struct rootfs *rootfs, const struct spec *spec, pid_t child);
+
+/*
+ * In the child: mounts it and makes rootfs->fd. Without a mount namespace (the chroot rung) a directory is only opened. 0 or a negative errno, logged.
+ */
+int rootfs_open(struct rootfs *rootfs, const struct spec *spec);
+
+/* Makes it the root of the calling process, by pivot_root(2), or by chroot(2) on that rung; the working directory is / after it. */
+int rootfs_enter(const struct rootfs *rootfs, const struct spec *spec);
+
+void rootfs_release(struct rootfs *rootfs);
+
+#endif

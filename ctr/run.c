@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A container in the foreground: see run.h. One loop waits for all there is to wait for: the first process's end, its reports, the
+ * terminal, the network card, signals to hand on, the time limit.
+ */
+#include "ctr/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctr/cable.h"
+#include "ctr/ended.h"
+#include "ctr/relay.h"
+#include "ctr/start.h"
+#include "guest/reaper.h"
+#include "vmm/core/loop.h"
+#include "vmm/util/io.h"
+#include "vmm/util/log.h"
+
+#define NS_PER_S 1000000000ll
+
+struct run {
+	const struct spec *spec;
+	struct container container;
+	struct loop *loop;
+	struct netdev *nd;
+	struct cable *cable;
+	struct relay *relay;
+	struct loop_watch ended, signals;
+	struct loop_timer timeout;
+	bool timed_out;
+};
+
+/* --- what happens meanwhile -------------------------------------------------------------------------------------------------------- */
+
+static void first_process_ended(void *arg, uint32_t events)
+{
+	struct run *run = arg;
+
+	(void)events;
+	loop_stop(run->loop);
+}
+
+static void hand_on(const struct run *run, int signal)
+{
+	syscall(SYS_pidfd_send_signal, run->container.pid_fd, signal, NULL, 0);
+}
+
+static void signalled(void *arg, uint32_t events)
+{
+	struct run *run = arg;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(run->signals.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGWINCH)
+		relay_resize(run->relay);
+	else
+		hand_on(run, (int)info.ssi_signo);
+}
+
+static void time_is_up(void *arg)
+{
+	struct run *run = arg;
+
+	run->timed_out = true;
+	hand_on(run, SIGKILL);
+}
+
+/* Those that ask a program to end, or that programs agree on; not those by which the kernel tells us of a fault of our own. */
+static const int handed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH};
+
+static int take_signals(struct run *run)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < sizeof(handed_on) / sizeof(*handed_on); i++)
+		sigaddset(&set, handed_on[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	run->signals = (struct loop_watch){.fd = fd, .events = EPOLLIN, .ready = signalled, .arg = run};
+	return fd < 0 ? -errno : loop_add(run->loop, &run->signals);
+}
+
+/* --- its life ------------------------------------------------------------------------------------------------------------------------ */
+
+static int join(struct run *run)
+{
+	struct container *container = &run->container;
+	int err = 0;
+
+	run->ended = (struct loop_watch){.fd = container->pid_fd, .events = EPOLLIN, .ready = first_process_ended, .arg = run};
+	err = loop_add(run->loop, &run->ended);
+	if (!err && container->tap_fd >= 0) {
+		err = cable_new(&run->cable, run->nd, container->tap_fd, run->loop);
+		if (!err)
+			container->tap_fd = -1;
+	}
+	if (!err && container->tty_fd >= 0)
+		err = relay_new(&run->relay, container->tty_fd, run->loop);
+	if (!err && run->spec->timeout_s) {
+		run->timeout = (struct loop_timer){.expired = time_is_up, .arg = run};
+		loop_timer_set(run->loop, &run->timeout, run->spec->timeout_s * NS_PER_S);
+	}
+	return err;
+}
+
+static int prepare(struct run *run)
+{
+	run->loop = loop_new();
+	if (!run->loop)
+		return -ENOMEM;
+	int err = take_signals(run);
+	/* Ports are looked at before anything is started. */
+	if (!err && run->spec->net == NET_USER)
+		err = netdev_open(&run->nd, &run->spec->netdev, run->loop);
+	return err;
+}
+
+static void release(struct run *run)
+{
+	if (run->loop) {
+		loop_timer_cancel(run->loop, &run->timeout);
+		loop_remove(run->loop, &run->ended);
+		loop_remove(run->loop, &run->signals);
+	}
+	relay_free(run->relay);
+	cable_free(run->cable);
+	netdev_close(run->nd);
+	container_release(&run->container);
+	close_fd(&run->signals.fd);
+	loop_free(run->loop);
+}
+
+int ctr_run(const struct spec *spec)
+{
+	struct run run = {.spec = spec, .signals = {.fd = -1}};
+	bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	int status = CTR_FAILED;
+	int err = prepare(&run);
+
+	container_init(&run.container, spec, terminal);
+	if (!err)
+		err = container_start(&run.container);
+	if (!err)
+		err = join(&run);
+	if (!err)
+		err = loop_run(run.loop);
+	if (!err) {
+		relay_free(run.relay);
+		run.relay = NULL;
+		status = run.timed_out ? CTR_TIMEOUT : ended_status(&run.container);
+		if (run.timed_out)
+			log_error("--timeout %u: the container was ended", spec->timeout_s);
+	}
+	release(&run);
+	return status;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A container's description as a whole: see options.h for what is here. */
+#include "ctr/spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctr/options.h"
+#include "vmm/util/log.h"
+
+void spec_init(struct spec *spec)
+{
+	*spec = (struct spec){
+		.name = NULL,
+		.isolation = ISOLATION_FULL,
+		.net = NET_USER,
+		.no_new_privs = true,
+		.init = true,
+		.caps = {.bounding = caps_default(), .permitted = caps_default()},
+		.limits = {.devices_restricted = true},
+	};
+}
+
+void spec_release(struct spec *spec)
+{
+	struct netdev_forward *next;
+
+	for (struct netdev_forward *forward = spec->netdev.forwards; forward; forward = next) {
+		next = forward->next;
+		free(forward);
+	}
+	spec->netdev.forwards = NULL;
+	free(spec->env);
+	spec->env = NULL;
+}
+
+static unsigned fault(bool wrong, const char *text)
+{
+	if (wrong)
+		log_error("%s", text);
+	return wrong;
+}
+
+static unsigned check_chroot(const struct spec *spec)
+{
+	unsigned faults = 0;
+
+	faults += fault(geteuid() != 0, "--isolation chroot: takes root; --isolation namespaces does not");
+	faults += fault(spec->root != ROOT_DIR, "--isolation chroot: takes --rootfs DIR: mounting an image is for the rungs above");
+	faults += fault(spec->bind_count || spec->tmpfs_count || spec->read_only,
+			"--isolation chroot: has no mounts of its own, so no --bind, --tmpfs or --read-only");
+	faults += fault(spec->netdev.forwards != NULL, "--isolation chroot: has the host's network, so no --net user");
+	return faults;
+}
+
+static bool has_limits(const struct cgroup_limits *limits)
+{
+	struct cgroup_limits none = {.devices_restricted = limits->devices_restricted};
+
+	return memcmp(limits, &none, sizeof(none)) != 0;
+}
+
+unsigned spec_check(const struct spec *spec)
+{
+	unsigned faults = 0;
+
+	faults += fault(spec->root == ROOT_NONE, "no root file system given: --rootfs DIR, --disk FILE or --image FILE");
+	faults += fault(spec->root == ROOT_IMAGE && spec->keep_writes,
+			"--image and --keep: an archive is not written to; unpack it and use --rootfs");
+	faults += fault(spec->read_only && spec->keep_writes, "--read-only and --keep: nothing would be written that could be kept");
+	faults += fault(spec->isolation != ISOLATION_FULL && has_limits(&spec->limits),
+			"limits such as --memory: need a control group, which --isolation full has");
+	faults += fault(spec->isolation != ISOLATION_FULL && spec->seccomp && strcmp(spec->seccomp, "off"),
+			"--seccomp: needs --isolation full");
+	faults += fault(spec->net == NET_USER && (spec->ns[NS_NET].share || spec->ns[NS_NET].join),
+			"--net user: needs a network namespace of its own, so neither --share net=host nor --join net=");
+	if (spec->isolation == ISOLATION_CHROOT)
+		faults += check_chroot(spec);
+	return faults;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The parent's half of starting a container: see start.h. */
+#include "ctr/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctr/namespaces.h"
+#include "vmm/util/io.h"
+#include "vmm/util/log.h"
+
+/* --- messages ------------------------------------------------------------------------------------------------------------------ */
+
+int send_message(int socket, char message, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {&message, 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	}
+	while (sendmsg(socket, &msg, MSG_NOSIGNAL) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+int receive_message(int socket, char *message, int *fd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {message, 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	*fd = -1;
+	do
+		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : -ECONNRESET;
+	const struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
+	return 0;
+}
+
+/* --- before the child ------------------------------------------------------------------------------------------------------------ */
+
+static int open_joined(struct container *container)
+{
+	for (enum spec_namespace ns = 0; ns < NS_COUNT; ns++) {
+		const char *join = container->spec->ns[ns].join;
+		if (!join)
+			continue;
+		container->join_fd[ns] = namespace_open(ns, join);
+		if (container->join_fd[ns] < 0)
+			return container->join_fd[ns];
+	}
+	/* Only what is cloned from now on is in it: the one namespace that has to be joined beforehand (setns(2)). */
+	if (container->join_fd[NS_PID] >= 0 && setns(container->join_fd[NS_PID], CLONE_NEWPID)) {
+		int err = -errno;
+		log_error("--join pid=%s: %s", container->spec->ns[NS_PID].join, strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+static int prepare_filter(struct container *container)
+{
+	const struct spec *spec = container->spec;
+
+	if (spec->isolation != ISOLATION_FULL || (spec->seccomp && !strcmp(spec->seccomp, "off")))
+		return 0;
+	return spec->seccomp ? seccomp_load(&container->filter, spec->seccomp, spec->caps.bounding)
+			     : seccomp_default(&container->filter, spec->caps.bounding);
+}
+
+static int prepare_cgroup(struct container *container)
+{
+	const struct spec *spec = container->spec;
+	struct cgroup_limits limits = spec->limits;
+
+	if (spec->isolation != ISOLATION_FULL)
+		return 0;
+	/* Who is root of a user namespace only can neither make nodes nor use those of file systems that it mounts. */
+	if (container->map.userns && !limits.device_count)
+		limits.devices_restricted = false;
+	return cgroup_new(&container->cgroup, spec->name, &limits, spec->best_effort);
+}
+
+static int prepare(struct container *container)
+{
+	int err = idmap_choose(&container->map, container->spec->userns);
+
+	if (!err)
+		err = rootfs_prepare(&container->rootfs, container->spec, &container->map);
+	if (!err)
+		err = open_joined(container);
+	if (!err)
+		err = prepare_filter(container);
+	if (!err)
+		err = prepare_cgroup(container);
+	if (!err && (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, container->go) || pipe2(container->report, O_CLOEXEC))) {
+		err = -errno;
+		log_error("no descriptors left: %s", strerror(-err));
+	}
+	return err;
+}
+
+/* --- the child -------------------------------------------------------------------------------------------------------------------- */
+
+static int explain_clone(const struct container *container, int err)
+{
+	const char *hint = "";
+
+	if (err == -EPERM && container->map.userns)
+		hint = ": user namespaces are not allowed here (sysctl kernel.unprivileged_userns_clone, "
+		       "kernel.apparmor_restrict_unprivileged_userns, "
+		       "user.max_user_namespaces)";
+	else if (err == -ENOSPC || err == -EUSERS)
+		hint = ": the limit of namespaces is reached (sysctl user.max_*_namespaces)";
+	else if (err == -EINVAL)
+		hint = ": this kernel lacks a kind of namespace (--share KIND=host does without one)";
+	log_error("the container's process can't be made: %s%s", strerror(-err), hint);
+	return err;
+}
+
+/* A process in its own namespaces and, where version 2 has one, in its control group from its first instruction on. */
+static int clone_child(struct container *container)
+{
+	int cgroup_fd = container->cgroup ? cgroup_clone_fd(container->cgroup) : -1;
+	struct clone_args args = {
+		/* A cgroup namespace shows as its root the groups in which it was made, so that one comes later. */
+		.flags = (namespaces_clone_flags(container->spec, container->map.userns) & ~(uint64_t)CLONE_NEWCGROUP) | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&container->pid_fd,
+		.exit_signal = SIGCHLD,
+	};
+
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return explain_clone(container, -errno);
+	if (!pid)
+		container_child(container);
+	container->pid = (pid_t)pid;
+	return 0;
+}
+
+bool container_needs_devices(const struct container *container)
+{
+	return container->spec->net == NET_USER;
+}
+
+static int place_child(const struct container *container)
+{
+	int err = container->cgroup ? cgroup_join(container->cgroup, container->pid, false) : 0;
+
+	return err ? err : send_message(container->go[0], 'g', -1);
+}
+
+/* Takes what the child sends until it is ready. When it ended instead, it has said why. */
+static int follow_child(struct container *container)
+{
+	char message = 0;
+	int fd, err;
+
+	while (!(err = receive_message(container->go[0], &message, &fd)) && message != CHILD_READY) {
+		if (message == CHILD_TAP)
+			container->tap_fd = fd;
+		else if (message == CHILD_TTY)
+			container->tty_fd = fd;
+		else
+			close_fd(&fd);
+		if (message == CHILD_PLACE && (err = place_child(container)))
+			break;
+	}
+	return err;
+}
+
+void container_init(struct container *container, const struct spec *spec, bool terminal)
+{
+	*container = (struct container){
+		.spec = spec,
+		.terminal = terminal,
+		.go = {-1, -1},
+		.report = {-1, -1},
+		.tty_fd = -1,
+		.tap_fd = -1,
+		.pid_fd = -1,
+	};
+	rootfs_init(&container->rootfs);
+	for (enum spec_namespace ns = 0; ns < NS_COUNT; ns++)
+		container->join_fd[ns] = -1;
+}
+
+int container_start(struct container *container)
+{
+	int err = prepare(container);
+	if (!err)
+		err = clone_child(container);
+	if (err)
+		return err;
+	close_fd(&container->go[1]);
+	close_fd(&container->report[1]);
+	if (container->map.userns && container->spec->isolation != ISOLATION_CHROOT)
+		err = idmap_write(&container->map, container->pid);
+	if (!err && container->map.userns)
+		err = rootfs_map(&container->rootfs, container->spec, container->pid);
+	if (!err)
+		err = container_needs_devices(container) ? send_message(container->go[0], 'g', -1) : place_child(container);
+	return err ? err : follow_child(container);
+}
+
+void container_release(struct container *container)
+{
+	if (container->pid) {
+		kill(container->pid, SIGKILL);
+		while (waitpid(container->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	cgroup_remove(container->cgroup);
+	cgroup_free(container->cgroup);
+	seccomp_release(&container->filter);
+	rootfs_release(&container->rootfs);
+	for (enum spec_namespace ns = 0; ns < NS_COUNT; ns++)
+		close_fd(&container->join_fd[ns]);
+	for (unsigned i = 0; i < 2; i++) {
+		close_fd(&container->go[i]);
+		close_fd(&container->report[i]);
+	}
+	close_fd(&container->tty_fd);
+	close_fd(&container->tap_fd);
+	close_fd(&container->pid_fd);
+}

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# For the container tests: a small root to run in, and what a run gave. They run on this machine as they run in a guest of the nested tests;
+# the one has control groups of version 1, the other of version 2.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib.sh
+. "$here/../lib.sh"
+# shellcheck source=scripts/lib.sh
+. "$here/../../scripts/lib.sh"
+
+# make_root DIR: a root file system of one static busybox.
+make_root() {
+	local root=$1 busybox applet
+	busybox=${BUSYBOX:-$(busybox_static "$test_dir/busybox")}
+	mkdir -p "$root"/{bin,sbin,etc,proc,sys,dev,tmp,root,var/user}
+	cp "$busybox" "$root/bin/busybox"
+	for applet in $("$root/bin/busybox" --list); do
+		[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
+	done
+	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/var/user:/bin/sh\n' >"$root/etc/passwd"
+	printf 'root:x:0:\ntty:x:5:user\nuser:x:1000:\n' >"$root/etc/group"
+	chmod 755 "$test_dir" "$root"
+}
+
+# ctr ARG...: runs a container to its end; $status, $output and $errors are what it gave. Standard input is ours.
+ctr() {
+	status=0
+	timeout -k 5 100 "$tinyvmm" ctr run "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
+	output=$(tr -d '\0' <"$test_dir/stdout")
+	errors=$(tr -d '\0' <"$test_dir/stderr")
+}
+
+# plain ARG...: the same in the usual root and without a network, which most tests don't need.
+plain() { ctr --rootfs "$root" --net none "$@"; }
+
+# gives NAME EXPECTED ARG...: a plain run's output and status 0.
+gives() {
+	local name=$1 expected=$2
+	shift 2
+	plain "$@"
+	if [ "$status" = 0 ]; then
+		same "$name" "$expected" "$output"
+	else
+		not_ok "$name"
+		printf '# status %s: %s\n' "$status" "$errors"
+	fi
+}
+
+# fails NAME STATUS REGEX ARG...: a run ends with this status, and says something of the kind.
+fails() {
+	local name=$1 expected=$2 regex=$3
+	shift 3
+	ctr "$@"
+	if [ "$status" = "$expected" ] && grep -Eqi -- "$regex" <<<"$errors"; then
+		ok "$name"
+	else
+		not_ok "$name"
+		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$expected" "$regex" "$errors"
+	fi
+}
+
+# What a container may leave behind, counted.
+leftovers() {
+	local groups
+	groups=$(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null | wc -l)
+	echo "$(wc -l </proc/mounts) mounts, $groups groups, $(pgrep -cf "^$tinyvmm ctr" || true) processes, $(losetup -a 2>/dev/null | wc -l) loop devices"
+}
