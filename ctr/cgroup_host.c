@@ -218,6 +218,8 @@ void cgroup_log_missing(const struct cgroup *cgroup, enum cgroup_controller cont
 		    "as "
 		    "systemd-run --user --scope -p Delegate=yes tinyvmm ...",
 		    name);
+	else if (controller == CONTROLLER_DEVICES && err)
+		say("device nodes can't be restricted by a control group: %s: that takes root", strerror(-err));
 	else if (err == -EACCES || err == -EPERM || err == -EROFS)
 		say("no permission to make a control group with '%s': be root, or start it in a group of your own: "
 		    "systemd-run --user --scope -p Delegate=yes tinyvmm ...",
