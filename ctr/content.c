@@ -56,7 +56,14 @@ bool content_may_make(const struct content *content)
 
 static int mount_proc(const struct content *content)
 {
-	return content_attach(content, mount_new("proc", NULL, NO_EXEC), "proc", content_may_make(content));
+	int fd;
+
+	/* A new one would show our own PID namespace, and who shares the host's without owning it may not make it. */
+	if (content->map->userns && !namespace_is_new(content->spec, NS_PID, true))
+		fd = mount_clone(AT_FDCWD, "/proc", AT_RECURSIVE);
+	else
+		fd = mount_new("proc", NULL, NO_EXEC);
+	return content_attach(content, fd, "proc", content_may_make(content));
 }
 
 /*
@@ -93,9 +100,39 @@ static int mount_cgroup(const struct content *content)
 	return 0;
 }
 
+/* --- files of ours ------------------------------------------------------------------------------------------------------------------ */
+
+/*
+ * A small file system with what covers the image's: an empty directory, and the files of write_names(). It is attached where /dev will be,
+ * and stays below that: copies can be made of attached mounts only (Linux before 6.15).
+ */
+static int mount_covers(const struct content *content)
+{
+	static const char *const options[] = {"mode=0755", "size=256k", NULL};
+	int fd = mount_new("tmpfs", options, NO_EXEC);
+	int keep = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int err = content_attach(content, fd, "dev", content_may_make(content));
+
+	if (!err && mkdirat(keep, "empty", 0555))
+		err = -errno;
+	if (err)
+		close_fd(&keep);
+	return err ? err : keep;
+}
+
 /* --- hidden and read-only -------------------------------------------------------------------------------------------------------- */
 
-static int mask_one(const struct content *content, const char *path, int empty_fd)
+static int clone_empty(int covers_fd)
+{
+	int fd = mount_clone(covers_fd, "empty", 0);
+	int err = fd < 0 ? fd : mount_restrict(fd, NO_EXEC | MOUNT_ATTR_RDONLY, false);
+
+	if (err)
+		close_fd(&fd);
+	return err ? err : fd;
+}
+
+static int mask_one(const struct content *content, const char *path, int covers_fd)
 {
 	struct stat st;
 	int target = target_open(content->rootfs->fd, path, TARGET_FILE, false);
@@ -103,29 +140,13 @@ static int mask_one(const struct content *content, const char *path, int empty_f
 
 	if (target >= 0) {
 		/* A directory is covered by one empty directory that they share, a file by the null device, which was seen to be it. */
-		int cover = fstat(target, &st)    ? -errno
-			    : S_ISDIR(st.st_mode) ? mount_clone(empty_fd, "", AT_EMPTY_PATH)
-						  : content_clone_null(content);
+		int cover = fstat(target, &st) ? -errno : S_ISDIR(st.st_mode) ? clone_empty(covers_fd) : content_clone_null(content);
 		err = cover < 0 ? cover : mount_attach(cover, target);
 		close_fd(&cover);
 		close(target);
 	}
 	if (err)
 		log_error("/%s: can't be hidden from the container: %s", path, strerror(-err));
-	return err;
-}
-
-static int mask_paths(const struct content *content)
-{
-	static const char *const options[] = {"size=0", "nr_inodes=1", "mode=0555", NULL};
-	int empty = mount_new("tmpfs", options, NO_EXEC | MOUNT_ATTR_RDONLY);
-	int err = empty < 0 ? empty : 0;
-
-	if (err)
-		log_error("an empty tmpfs can't be made: %s", strerror(-err));
-	for (unsigned i = 0; !err && i < sizeof(masked) / sizeof(*masked); i++)
-		err = mask_one(content, masked[i], empty);
-	close_fd(&empty);
 	return err;
 }
 
@@ -147,10 +168,12 @@ static int make_read_only(const struct content *content, const char *path)
 	return err;
 }
 
-static int restrict_paths(const struct content *content)
+static int restrict_paths(const struct content *content, int covers_fd)
 {
-	int err = mask_paths(content);
+	int err = 0;
 
+	for (unsigned i = 0; !err && i < sizeof(masked) / sizeof(*masked); i++)
+		err = mask_one(content, masked[i], covers_fd);
 	for (unsigned i = 0; !err && i < sizeof(read_only) / sizeof(*read_only); i++)
 		err = make_read_only(content, read_only[i]);
 	return err;
@@ -205,11 +228,11 @@ static int mount_tmpfs(const struct content *content, const struct spec_tmpfs *t
  * A file of ours over one of the image's. Bound, not written: the image may be read-only, or somebody's own directory. Where the image has
  * no such file and takes none, the container does without.
  */
-static int cover_file(const struct content *content, int files_fd, const char *name, const char *text)
+static int cover_file(const struct content *content, int covers_fd, const char *name, const char *text)
 {
 	char path[64];
 	int target = -1, clone = -1;
-	int fd = openat(files_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int fd = openat(covers_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	int err = fd < 0 ? -errno : write_full(fd, text, strlen(text));
 
 	if (err)
@@ -218,7 +241,7 @@ static int cover_file(const struct content *content, int files_fd, const char *n
 	target = target_open(content->rootfs->fd, path, TARGET_FILE, content_may_make(content));
 	if (target < 0)
 		goto out;
-	clone = mount_clone(files_fd, name, 0);
+	clone = mount_clone(covers_fd, name, 0);
 	err = clone < 0 ? clone : mount_attach(clone, target);
 out:
 	close_fd(&fd);
@@ -227,29 +250,24 @@ out:
 	return err;
 }
 
-static int write_names(const struct content *content)
+static int write_names(const struct content *content, int covers_fd)
 {
-	static const char *const options[] = {"mode=0755", "size=256k", NULL};
-	char hosts[HOSTS_BYTES_MAX], resolv[64], *host_resolv = NULL;
+	char hosts[HOSTS_BYTES_MAX], resolv[64] = "", *host_resolv = NULL;
 	const char *hostname = content->spec->hostname;
 	size_t len;
-	int files = mount_new("tmpfs", options, NO_EXEC);
-	int err = files < 0 ? files : 0;
 
 	snprintf(hosts, sizeof(hosts), "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n", hostname);
-	if (!err)
-		err = cover_file(content, files, "hosts", hosts);
+	int err = cover_file(content, covers_fd, "hosts", hosts);
 	snprintf(hosts, sizeof(hosts), "%s\n", hostname);
 	if (!err)
-		err = cover_file(content, files, "hostname", hosts);
+		err = cover_file(content, covers_fd, "hostname", hosts);
 	if (content->nameserver)
 		snprintf(resolv, sizeof(resolv), "nameserver %s\n", content->nameserver);
-	else if (content->spec->net == NET_NONE || read_file("/etc/resolv.conf", RESOLV_BYTES_MAX, &host_resolv, &len))
-		resolv[0] = '\0';
+	else if (content->spec->net != NET_NONE && read_file("/etc/resolv.conf", RESOLV_BYTES_MAX, &host_resolv, &len))
+		host_resolv = NULL;
 	if (!err)
-		err = cover_file(content, files, "resolv.conf", host_resolv ? host_resolv : resolv);
+		err = cover_file(content, covers_fd, "resolv.conf", host_resolv ? host_resolv : resolv);
 	free(host_resolv);
-	close_fd(&files);
 	if (err)
 		log_error("the container's /etc/hosts, hostname and resolv.conf can't be made: %s", strerror(-err));
 	return err;
@@ -260,7 +278,8 @@ static int write_names(const struct content *content)
 int content_mount(const struct content *content)
 {
 	const struct spec *spec = content->spec;
-	int err = mount_proc(content);
+	int covers = mount_covers(content);
+	int err = covers < 0 ? covers : mount_proc(content);
 
 	if (!err)
 		err = mount_sys(content);
@@ -269,13 +288,14 @@ int content_mount(const struct content *content)
 	if (!err)
 		err = content_dev(content);
 	if (!err && spec->isolation == ISOLATION_FULL)
-		err = restrict_paths(content);
+		err = restrict_paths(content, covers);
 	if (!err)
-		err = write_names(content);
+		err = write_names(content, covers);
 	for (unsigned i = 0; !err && i < spec->tmpfs_count; i++)
 		err = mount_tmpfs(content, &spec->tmpfs[i]);
 	for (unsigned i = 0; !err && i < spec->bind_count; i++)
 		err = mount_bind(content, &spec->bind[i]);
+	close_fd(&covers);
 	return err;
 }
 

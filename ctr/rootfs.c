@@ -26,6 +26,11 @@
 #include "vmm/util/process.h"
 
 #define LOOP_TRIES 64
+/*
+ * Where the child attaches what has no place of its own yet: a copy can be made of attached mounts only, and no overlay takes a layer that
+ * is not. Every kernel has this directory, and nobody looks into it.
+ */
+#define PARKING "/proc/driver"
 
 /* --- a disk image ----------------------------------------------------------------------------------------------------------- */
 
@@ -265,7 +270,7 @@ static int unpack_image(struct rootfs *rootfs, const struct spec *spec)
 	static const char *const scratch_options[] = {"mode=0755", NULL};
 	const struct archive_options options = {.set_owners = !rootfs->one_id};
 	int scratch = mount_new("tmpfs", scratch_options, 0);
-	int below = scratch < 0 ? scratch : open_dir(AT_FDCWD, "/sys");
+	int below = scratch < 0 ? scratch : open_dir(AT_FDCWD, PARKING);
 	int fd = below < 0 ? below : attach_over(scratch, below);
 	int err = fd < 0 ? fd : archive_unpack(rootfs->disk_fd, spec->root_path, fd, &options, &rootfs->image);
 
@@ -281,8 +286,7 @@ static int open_lower(const struct rootfs *rootfs, const struct spec *spec)
 {
 	if (rootfs->lower_fd < 0)
 		return open_dir(AT_FDCWD, spec->root_path);
-	/* Over some directory: what it hides is not needed any more. */
-	int below = open_dir(AT_FDCWD, "/sys");
+	int below = open_dir(AT_FDCWD, PARKING);
 	int fd = below < 0 ? below : attach_over(rootfs->lower_fd, below);
 	close_fd(&below);
 	return fd;

@@ -149,7 +149,7 @@ static int explain_clone(const struct container *container, int err)
 /* A process in its own namespaces and, where version 2 has one, in its control group from its first instruction on. */
 static int clone_child(struct container *container)
 {
-	int cgroup_fd = container->cgroup ? cgroup_clone_fd(container->cgroup) : -1;
+	int cgroup_fd = container->cgroup && !container_needs_devices(container) ? cgroup_clone_fd(container->cgroup) : -1;
 	struct clone_args args = {
 		/* A cgroup namespace shows as its root the groups in which it was made, so that one comes later. */
 		.flags = (namespaces_clone_flags(container->spec, container->map.userns) & ~(uint64_t)CLONE_NEWCGROUP) | CLONE_PIDFD,
@@ -177,7 +177,7 @@ bool container_needs_devices(const struct container *container)
 
 static int place_child(const struct container *container)
 {
-	int err = container->cgroup ? cgroup_join(container->cgroup, container->pid, false) : 0;
+	int err = container->cgroup ? cgroup_join(container->cgroup, container->pid, container_needs_devices(container)) : 0;
 
 	return err ? err : send_message(container->go[0], 'g', -1);
 }

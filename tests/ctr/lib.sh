@@ -9,6 +9,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/../../scripts/lib.sh"
 
+# Where no helper loads a kernel's modules when they are first asked for
+modprobe -q -a overlay loop tun 2>/dev/null
+
 # make_root DIR: a root file system of one static busybox.
 make_root() {
 	local root=$1 busybox applet
@@ -64,5 +67,5 @@ fails() {
 leftovers() {
 	local groups
 	groups=$(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null | wc -l)
-	echo "$(wc -l </proc/mounts) mounts, $groups groups, $(pgrep -cf "^$tinyvmm ctr" || true) processes, $(losetup -a 2>/dev/null | wc -l) loop devices"
+	echo "$(wc -l </proc/mounts) mounts, $groups groups, $(grep -lsa "^$tinyvmm.ctr" /proc/[0-9]*/cmdline | wc -l) processes, $(losetup -a 2>/dev/null | wc -l) loop devices"
 }

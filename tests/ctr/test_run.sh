@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/ctr/lib.sh
 . tests/ctr/lib.sh
-tinyvmm=$1
+tinyvmm=${1:-$TINYVMM}
 [ "$(id -u)" = 0 ] || { skip "containers of root" "this takes root" && exit; }
 root=$test_dir/root
 make_root "$root"

@@ -18,7 +18,7 @@ else
 fi
 
 # What somebody else may execute and read, wherever the checkout is
-cp "$1" "$test_dir/tinyvmm"
+cp "$(command -v "${1:-$TINYVMM}")" "$test_dir/tinyvmm"
 tinyvmm=$test_dir/tinyvmm
 root=$test_dir/root
 make_root "$root"
