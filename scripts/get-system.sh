@@ -18,7 +18,8 @@ headers=(libc6-dev linux-libc-dev libcrypt-dev liburing-dev libfdt-dev libslirp-
 	libblkid-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libcmocka-dev)
 # To run, with all that they depend on
 programs=(libslirp0 libseccomp2 libkmod2 libblkid1 zlib1g liblzma5 libzstd1 liblz4-1 libbz2-1.0 libcmocka0
-	busybox-static bash coreutils sed device-tree-compiler iproute2 e2fsprogs fdisk util-linux bsdutils)
+	busybox-static bash coreutils sed device-tree-compiler iproute2 e2fsprogs fdisk util-linux bsdutils uidmap
+	libarchive13 libjansson4)
 # To measure with, and to compare with: only on request, as QEMU comes with a hundred others
 bench=(fio iperf3 qemu-system-arm libfdt1)
 

@@ -203,7 +203,7 @@ nested_tests() {
 	# Its test says that it is missing, and this says why
 	[ -d demo/builtin ] || tail -n 20 "$logs/prepare.log"
 	local scripts first second=()
-	mapfile -t first < <(cd tests/nested && ls test_*.sh "$arch"/test_*.sh)
+	mapfile -t first < <(cd tests/nested && ls test_*.sh "$arch"/test_*.sh ../ctr/test_*.sh)
 	if ! hardware_kvm; then
 		echo "no hardware virtualization here ($(why_no_hardware_kvm)): inside emulated hardware"
 		scripts=("${first[@]}")
@@ -250,7 +250,7 @@ nested_aarch64() {
 		board_batch gicv3 gicv3 aarch64/test_board.sh aarch64/test_units.sh ../guest/test_bare.sh
 		large_pages
 	} &
-	board_batch gicv2 gicv2 aarch64/test_{board,kernels}.sh ../guest/test_bare.sh test_{command,machine,disks,ends,net,sandbox}.sh
+	board_batch gicv2 gicv2 aarch64/test_{board,kernels}.sh ../guest/test_bare.sh ../ctr/test_{run,user}.sh test_{command,machine,disks,ends,net,sandbox}.sh
 	wait
 	cat "$logs"/nested-{gicv2,gicv3,raspi3,16-KiB-pages}.log | record
 }

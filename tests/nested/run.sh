@@ -3,7 +3,7 @@
 #
 # run.sh SCRIPT...: runs scripts of this directory against a stock kernel, in one emulated machine, or right here on a host with hardware
 # virtualization. prepare.sh and the build come before. ARCH=aarch64 is for that architecture instead of the host's, with BOARD=gicv2, gicv3
-# or raspi3 (see scripts/nested.sh). After `make guest-bare` it also runs ../guest/test_bare.sh in there.
+# or raspi3 (see scripts/nested.sh). After `make guest-bare` it also runs ../guest/test_bare.sh in there, and ../ctr/test_*.sh.
 set -eu
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib.sh
@@ -38,6 +38,9 @@ case " $* " in
 	programs+=(--program "$(program_path mkfs.ext4)")
 	files+=(--file "$build/tests/unit:/src/unit" --file completion:/src/completion --library libcmocka.so.0)
 	;;
+esac
+case " $* " in
+*/ctr/*) for program in setpriv newuidmap newgidmap; do programs+=(--program "$(program_path "$program")"); done ;;
 esac
 # Linux's clock ticks by real time, its work goes on as the host's load lets it: four processors of a Raspberry Pi, in which a tick costs many
 # exits, can end up doing nothing but ticks. On these boards time is counted in instructions instead (2 ns each), which also keeps
