@@ -222,7 +222,7 @@ static int unpack_oci(struct image *image, const struct image_blob *index)
 	int err = json_load(&image->json, image->blobs, index, &root);
 
 	for (unsigned depth = 0; !err; depth++) {
-		const json_t *manifests = image->json.json_object_get(root, "manifests"), *chosen;
+		const json_t *manifests = image->json.json_object_get(root, "manifests"), *chosen = NULL;
 		json_t *next = NULL;
 		if (!manifests) {
 			err = apply_manifest(image, root);

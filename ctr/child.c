@@ -267,14 +267,17 @@ static void put_env(char **env, char *entry)
 static char **make_env(const struct container *container, const struct passwd_user *user)
 {
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", kind[] = "container=tinyvmm";
-	char **env = calloc(ENV_MAX + 1, sizeof(*env)), *home, *term = NULL;
+	static char home[sizeof(user->home) + 8], term[128];
+	char **env = calloc(ENV_MAX + 1, sizeof(*env));
 
-	if (!env || asprintf(&home, "HOME=%s", user->home) < 0)
+	if (!env)
 		return NULL;
+	snprintf(home, sizeof(home), "HOME=%s", user->home);
+	snprintf(term, sizeof(term), "TERM=%s", getenv("TERM") ? getenv("TERM") : "linux");
 	put_env(env, path);
 	put_env(env, kind);
 	put_env(env, home);
-	if (container->terminal && asprintf(&term, "TERM=%s", getenv("TERM") ? getenv("TERM") : "linux") >= 0)
+	if (container->terminal)
 		put_env(env, term);
 	for (unsigned i = 0; container->rootfs.image.env && container->rootfs.image.env[i]; i++) {
 		if (strchr(container->rootfs.image.env[i], '='))

@@ -56,9 +56,9 @@ static unsigned check_chroot(const struct spec *spec)
 
 static bool has_limits(const struct cgroup_limits *limits)
 {
-	struct cgroup_limits none = {.devices_restricted = limits->devices_restricted};
-
-	return memcmp(limits, &none, sizeof(none)) != 0;
+	return limits->memory_bytes || limits->swap_set || limits->cpu_millis || limits->cpu_shares || limits->cpuset_cpus ||
+	       limits->pids || limits->io_weight || limits->io_count || limits->device_count || limits->net_class_set ||
+	       limits->net_prio_count;
 }
 
 unsigned spec_check(const struct spec *spec)

@@ -29,6 +29,7 @@ make_root() {
 # ctr ARG...: runs a container to its end; $status, $output and $errors are what it gave. Standard input is ours.
 ctr() {
 	status=0
+	# shellcheck disable=SC2154 # tinyvmm: the script's own
 	timeout -k 5 100 "$tinyvmm" ctr run "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
 	output=$(tr -d '\0' <"$test_dir/stdout")
 	errors=$(tr -d '\0' <"$test_dir/stderr")
