@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The command line, all of it: the input's lines are argv. */
+/* The command lines of `tinyvmm run` and `tinyvmm ctr run`, all of them: the input's lines are argv. */
 #include <fcntl.h>
 #include <sanitizer/common_interface_defs.h>
 #include <stdint.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctr/options.h"
 #include "vmm/cli.h"
 
 #define ARGS_MAX 64
@@ -46,23 +47,49 @@ static void check_promises(const struct config *config)
 	}
 }
 
+static void check_container(const struct spec *spec)
+{
+	if (spec->root == ROOT_NONE || !spec->root_path || spec->bind_count > SPEC_BINDS_MAX || spec->tmpfs_count > SPEC_TMPFS_MAX)
+		abort();
+	if ((spec->command && !*spec->command) || (spec->caps.permitted & ~spec->caps.bounding) ||
+	    (spec->caps.ambient & ~spec->caps.permitted))
+		abort();
+	for (unsigned i = 0; i < spec->bind_count; i++) {
+		if (!*spec->bind[i].source || spec->bind[i].target[0] != '/')
+			abort();
+	}
+}
+
+static int cut(char *text, char **argv)
+{
+	int argc = 1;
+
+	for (char *rest = text; rest && argc < ARGS_MAX;)
+		argv[argc++] = strsep(&rest, "\n");
+	argv[argc] = NULL;
+	return argc;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = malloc(size + 1);
-	char *argv[ARGS_MAX + 1] = { (char *)"tinyvmm" };
+	char *text = malloc(size + 1), *again;
+	char *argv[ARGS_MAX + 1] = {(char *)"tinyvmm"};
 	struct config config;
-	int argc = 1;
+	struct spec spec;
 
 	memcpy(text, data, size);
 	text[size] = '\0';
-	for (char *rest = text; rest && argc < ARGS_MAX;)
-		argv[argc++] = strsep(&rest, "\n");
+	again = strdup(text);
 	dup2(null_fd, STDERR_FILENO);
-	enum cli_result result = cli_parse(&config, argc, argv);
-	dup2(error_fd, STDERR_FILENO);
+	enum cli_result result = cli_parse(&config, cut(text, argv), argv);
 	if (result == CLI_RUN)
 		check_promises(&config);
 	config_release(&config);
+	if (ctr_run_parse(&spec, cut(again, argv), argv) == OPTIONS_RUN)
+		check_container(&spec);
+	spec_release(&spec);
+	dup2(error_fd, STDERR_FILENO);
 	free(text);
+	free(again);
 	return 0;
 }
