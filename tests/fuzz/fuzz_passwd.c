@@ -14,18 +14,15 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int error_fd;
+static int null_fd, error_fd;
 
 /* What is said of unknown users goes nowhere; what the sanitizers find does not. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
 	(void)argc;
 	(void)argv;
+	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	error_fd = dup(STDERR_FILENO);
-	dup2(null_fd, STDERR_FILENO);
-	close(null_fd);
 	__sanitizer_set_report_fd((void *)(intptr_t)error_fd);
 	return 0;
 }
@@ -44,8 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		part[i] = at <= size ? text + at : empty;
 		at += strlen(part[i]) + 1;
 	}
+	dup2(null_fd, STDERR_FILENO);
+	int err = passwd_resolve_in(&user, part[0], part[1], part[2]);
+	dup2(error_fd, STDERR_FILENO);
 	/* What everybody behind it takes for granted. */
-	if (!passwd_resolve_in(&user, part[0], part[1], part[2])) {
+	if (!err) {
 		if (user.uid == UINT32_MAX || user.gid == UINT32_MAX || user.group_count > PASSWD_GROUPS_MAX || user.home[0] != '/' ||
 		    !memchr(user.home, '\0', sizeof(user.home)) || !memchr(user.name, '\0', sizeof(user.name)))
 			abort();
