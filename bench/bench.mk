@@ -17,3 +17,14 @@ bench-vmm: ## tinyvmm beside QEMU, in numbers (ARCH=, BOARD=, ROUNDS=3, BENCH='b
 	@$(MAKE) --no-print-directory tinyvmm $(BENCH_PROGRAMS) $(if $(CROSS),,$(BUILD)/scripts/nested/hold-vm)
 	@$(STRIP) -o $(BUILD)/bench/tinyvmm $(BUILD)/tinyvmm
 	@ARCH=$(ARCH) STRIP=$(STRIP) bench/bench-vmm.sh $(BUILD)/bench/tinyvmm $(BENCH_PROGRAMS)
+
+$(BUILD)/bench/rounds: bench/rounds.c
+	@mkdir -p $(@D)
+	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) -std=gnu11 $(WARNINGS) -O2 -static -s -o $@ $<
+
+.PHONY: bench-ctr
+bench-ctr: ## a container's start beside bubblewrap, crun, runc, unshare and chroot (ROUNDS=100; takes root)
+	@scripts/install-deps.sh build bench-ctr
+	@$(MAKE) --no-print-directory tinyvmm $(BUILD)/bench/rounds
+	@$(STRIP) -o $(BUILD)/bench/tinyvmm $(BUILD)/tinyvmm
+	@bench/bench-ctr.sh $(BUILD)/bench/tinyvmm $(BUILD)/bench/rounds

@@ -241,6 +241,12 @@ void reaper_main(long *stack)
 	}
 	sys_sigmask(SYS_SIG_SETMASK, ALL_SIGNALS);
 	drop_bounding();
+	/* A list that we can live under as well is set once, for both. */
+	if (plan.flags & REAPER_FILTER_SELF && plan.flags & REAPER_NO_NEW_PRIVS) {
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0);
+		set_filter();
+		plan.filter_count = 0;
+	}
 	int command = sys_fork();
 	check(REAPER_STEP_FORK, command);
 	if (!command)

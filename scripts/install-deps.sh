@@ -51,6 +51,7 @@ group() {
 		echo "to measure:" fio iperf3 strace
 		echo "to compare with:" "$(host_qemu)"
 		;;
+	bench-ctr) echo "to compare with:" bubblewrap crun runc util-linux ;;
 	bench-aarch64)
 		if [ "$(uname -m)" = aarch64 ]; then
 			group bench
@@ -63,7 +64,7 @@ group() {
 		echo "to check the sources:" shellcheck cppcheck clang-tidy clang-format
 		;;
 	docs) echo "for the man pages:" scdoc ;;
-	*) die "no such group: $1 (build, test, demo, bench, lint, docs; build-, demo- and bench-aarch64)" ;;
+	*) die "no such group: $1 (build, test, demo, bench, lint, docs; bench-ctr; build-, demo- and bench-aarch64)" ;;
 	esac
 }
 

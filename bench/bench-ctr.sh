@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# bench-ctr.sh TINYVMM ROUNDS-PROGRAM: from the start of `/bin/true` in a container to its end, in one busybox root, beside what else there is for
+# it on this host, rounds interleaved. ROUNDS (100). Takes root. A peer that is not installed, or does not run here, is named with the reason.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/lib.sh
+. "$here/../scripts/lib.sh"
+tinyvmm=$1 rounds=$2
+[ "$(id -u)" = 0 ] || die "bench-ctr takes root"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+root=$dir/root
+mkdir -p "$root"/{bin,etc,proc,sys,dev,tmp}
+cp "$(busybox_static "$dir/busybox")" "$root/bin/busybox"
+ln -s busybox "$root/bin/true"
+
+: >"$dir/commands"
+# candidate NAME COMMAND...: takes part if it runs.
+candidate() {
+	local name=$1 output
+	shift
+	if ! command -v "$1" >/dev/null; then
+		say "$name: $1 is not installed"
+	elif output=$("$@" 2>&1 </dev/null); then
+		(
+			IFS=$'\t'
+			printf '%s\t%s\n' "$name" "$*"
+		) >>"$dir/commands"
+	else
+		say "$name: does not run here: $(tail -n 1 <<<"$output")"
+	fi
+}
+
+# bundle RUNTIME: its own default configuration, without a terminal.
+bundle() {
+	mkdir -p "$dir/$1"
+	command -v "$1" >/dev/null || return 0
+	(cd "$dir/$1" && "$1" spec >/dev/null 2>&1 &&
+		sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/true"/; s,"path": "rootfs","path": "'$root'",' config.json)
+}
+
+candidate "tinyvmm ctr run" "$tinyvmm" ctr run --rootfs "$root" --net none -- /bin/true
+candidate "the same, --isolation namespaces" "$tinyvmm" ctr run --log-level error --isolation namespaces --rootfs "$root" --net none -- /bin/true
+candidate "the same, --isolation chroot" "$tinyvmm" ctr run --log-level error --isolation chroot --rootfs "$root" -- /bin/true
+candidate chroot chroot "$root" /bin/true
+candidate "unshare, six namespaces" unshare -mpfniuC chroot "$root" /bin/true
+candidate bubblewrap bwrap --unshare-all --ro-bind "$root" / --proc /proc --dev /dev /bin/true
+bundle crun
+candidate crun crun run -b "$dir/crun" "bench-crun-$$"
+bundle runc
+candidate runc runc run -b "$dir/runc" "bench-runc-$$"
+
+"$rounds" "${ROUNDS:-100}" "$dir/commands"
+echo
+echo "tinyvmm: $(stat -c %s "$tinyvmm") bytes; $(uname -sr), $(nproc) processors"
