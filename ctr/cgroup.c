@@ -415,21 +415,34 @@ int cgroup_clone_fd(const struct cgroup *cgroup)
 	return -1;
 }
 
-int cgroup_join(const struct cgroup *cgroup, pid_t pid, bool all)
+static int join(const struct cgroup *cgroup, const char *who, bool all)
 {
-	char text[16];
 	int err = 0;
 
-	snprintf(text, sizeof(text), "%d", (int)pid);
 	for (unsigned i = 0; !err && i < cgroup->count; i++) {
 		const struct cgroup_group *group = &cgroup->group[i];
+		/* One thread moves alone by the file of threads, which only version 1 has in every group. */
+		const char *file = !group->v2 && !strcmp(who, "0") ? "tasks" : "cgroup.procs";
 		if (group->fd < 0 || (group->v2 && !all))
 			continue;
-		err = cgroup_write_at(cgroup, group->fd, "cgroup.procs", text);
+		err = cgroup_write_at(cgroup, group->fd, file, who);
 		if (err)
-			log_error("process %s can't join the control group %s: %s%s", text, group->path, strerror(-err),
+			log_error("process %s can't join the control group %s: %s%s", who, group->path, strerror(-err),
 				  err == -EACCES || err == -EPERM ? ": it takes permission to write the group that is above both, too"
 								  : "");
 	}
 	return err;
+}
+
+int cgroup_join(const struct cgroup *cgroup, pid_t pid, bool all)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	return join(cgroup, text, all);
+}
+
+int cgroup_join_self(const struct cgroup *cgroup, bool all)
+{
+	return join(cgroup, "0", all);
 }

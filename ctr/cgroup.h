@@ -81,6 +81,12 @@ int cgroup_clone_fd(const struct cgroup *cgroup);
 int cgroup_join(const struct cgroup *cgroup, pid_t pid, bool all);
 
 /*
+ * The same for the calling process, which has one thread: moving oneself alone, version 1's hierarchies need not stop all others' forks and exits
+ * for it, which takes up to some ten milliseconds now and then (kernel/cgroup/cgroup.c, cgroup_procs_write_start()).
+ */
+int cgroup_join_self(const struct cgroup *cgroup, bool all);
+
+/*
  * Kills whatever is left in the group (the caller is not), waits until it is empty, removes it, with the groups that were made
  * inside. Accepts NULL; logs what it could not remove after 5 s. What remains for `cgroup` is cgroup_free().
  */

@@ -346,14 +346,23 @@ static int wait_for_go(const struct container *container)
 	return receive_message(container->go[1], &message, &fd);
 }
 
+/* Without a user namespace nobody has to write a map first, and the child may move itself. */
+static int wait_for_map(const struct container *container)
+{
+	return container->map.userns ? wait_for_go(container) : 0;
+}
+
 /* In the container's control group by the end of it, and that is what the cgroup namespace shows. */
 static int take_place(const struct container *container)
 {
+	bool late = container_needs_devices(container);
 	int err = 0;
 
-	if (container_needs_devices(container))
+	if (!container->map.userns)
+		err = container->cgroup ? cgroup_join_self(container->cgroup, late) : 0;
+	else if (late)
 		err = send_message(container->go[1], CHILD_PLACE, -1);
-	if (!err && container_needs_devices(container))
+	if (!err && container->map.userns && late)
 		err = wait_for_go(container);
 	if (err || !namespace_is_new(container->spec, NS_CGROUP, container->map.userns) || !unshare(CLONE_NEWCGROUP))
 		return err;
@@ -369,7 +378,7 @@ _Noreturn void container_child(struct container *container)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(container->go[0]);
-	int err = wait_for_go(container);
+	int err = wait_for_map(container);
 	/* Not earlier: until its map is written, /proc/PID must be the parent's to write to. */
 	prctl(PR_SET_DUMPABLE, 0);
 	umask(0);

@@ -230,7 +230,7 @@ int container_start(struct container *container)
 		err = idmap_write(&container->map, container->pid);
 	if (!err && container->map.userns)
 		err = rootfs_map(&container->rootfs, container->spec, container->pid);
-	if (!err)
+	if (!err && container->map.userns)
 		err = container_needs_devices(container) ? send_message(container->go[0], 'g', -1) : place_child(container);
 	return err ? err : follow_child(container);
 }
