@@ -30,6 +30,9 @@ struct cable {
 
 static void wait_for(struct cable *cable)
 {
+	/* Not once the card is gone. */
+	if (!cable->watch.active)
+		return;
 	loop_modify(cable->loop, &cable->watch, (cable->held_bytes ? 0 : EPOLLIN) | (cable->full ? EPOLLOUT : 0));
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +35,9 @@
 
 #define STATUS_SETUP 125
 #define ENV_MAX 1024
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u
+#endif
 #define USER_NAMESERVER "10.0.2.3"
 
 extern char **environ;
@@ -79,8 +83,6 @@ static int name_host(const struct container *container)
 
 static int set_limits(const struct spec *spec)
 {
-	char text[16];
-
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
 		if (!(spec->rlimit_set & 1u << i) || !setrlimit((int)i, &spec->rlimit[i]))
 			continue;
@@ -88,6 +90,13 @@ static int set_limits(const struct spec *spec)
 		log_error("--rlimit: can't be set: %s%s", strerror(-err), err == -EPERM ? " (only root may raise a hard limit)" : "");
 		return err;
 	}
+	return 0;
+}
+
+static int set_oom_score(const struct spec *spec)
+{
+	char text[16];
+
 	if (!spec->oom_score_set)
 		return 0;
 	snprintf(text, sizeof(text), "%d", spec->oom_score);
@@ -241,7 +250,11 @@ static int reaper_file(void)
 {
 	size_t len;
 	const void *blob = reaper_blob(&len);
-	int fd = memfd_create("init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create("init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	/* Before Linux 6.3 there was no such flag, nor a need for it (sysctl vm.memfd_noexec). */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return -errno;
@@ -260,15 +273,15 @@ static void put_env(char **env, char *entry)
 
 	while (env[i] && (strncmp(env[i], entry, len) || env[i][len] != '='))
 		i++;
-	if (i < ENV_MAX)
-		env[i] = entry;
+	/* The last slot stays NULL: make_env() sees that one was not enough. */
+	env[i < ENV_MAX ? i : ENV_MAX] = entry;
 }
 
 static char **make_env(const struct container *container, const struct passwd_user *user)
 {
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", kind[] = "container=tinyvmm";
 	static char home[sizeof(user->home) + 8], term[128];
-	char **env = calloc(ENV_MAX + 1, sizeof(*env));
+	char **env = calloc(ENV_MAX + 2, sizeof(*env));
 
 	if (!env)
 		return NULL;
@@ -285,17 +298,24 @@ static char **make_env(const struct container *container, const struct passwd_us
 	}
 	for (unsigned i = 0; container->spec->env && container->spec->env[i]; i++)
 		put_env(env, container->spec->env[i]);
-	return env;
+	if (env[ENV_MAX])
+		log_error("the container's environment: more than %d variables", ENV_MAX);
+	return env[ENV_MAX] ? NULL : env;
 }
 
 /* Exactly the descriptors that the reaper is to have stay open: its own two beside the standard ones. */
-static int arrange_descriptors(int plan, int report, int reaper)
+static int arrange_descriptors(const struct container *container, int plan, int report, int reaper)
 {
 	int high[3] = {plan, report, reaper};
 
 	for (unsigned i = 0; i < 3; i++) {
 		high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, REAPER_REPORT_FD + 1);
 		if (high[i] < 0)
+			return -errno;
+	}
+	for (int fd = 0; container->peer_fd >= 0 && fd < 3; fd++) {
+		/* Errors that go elsewhere stay there. */
+		if ((fd < 2 || isatty(fd)) && dup2(container->peer_fd, fd) < 0)
 			return -errno;
 	}
 	if (dup2(high[0], REAPER_PLAN_FD) < 0 || dup2(high[1], REAPER_REPORT_FD) < 0)
@@ -306,28 +326,48 @@ static int arrange_descriptors(int plan, int report, int reaper)
 	return high[2];
 }
 
+/* What the command reads and writes is its own, also under a name such as /dev/stdout: pipes, and the terminal. */
+static void give_streams(const struct container *container, const struct passwd_user *user)
+{
+	struct stat st;
+
+	if (container->peer_fd >= 0 && fchown(container->peer_fd, user->uid, (gid_t)-1))
+		log_debug("the container's terminal stays root's: %s", strerror(errno));
+	for (int fd = 0; user->uid && fd < 3; fd++) {
+		if (!fstat(fd, &st) && S_ISFIFO(st.st_mode) && fchown(fd, user->uid, (gid_t)-1))
+			log_debug("a pipe of the command's stays root's: %s", strerror(errno));
+	}
+}
+
 static _Noreturn void become_reaper(struct container *container)
 {
 	static char init[] = "/sbin/init";
 	static char *init_argv[] = {init, NULL};
 	struct passwd_user user;
-	int err = passwd_resolve(&user, container->spec->user, AT_FDCWD);
+	/* Not the working directory, which may be anybody's. */
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int err = root < 0 ? -errno : passwd_resolve(&user, container->spec->user, root);
 
 	if (!err)
 		err = check_user(container, &user);
 	if (err)
 		_exit(STATUS_SETUP);
+	give_streams(container, &user);
 	char **env = make_env(container, &user);
 	int plan = plan_file(container, &user), reaper = reaper_file();
 	err = !env ? -ENOMEM : plan < 0 ? plan : reaper < 0 ? reaper : 0;
 	if (!err)
 		err = send_message(container->go[1], CHILD_READY, -1);
+	/* Not earlier where that can be: our own set-up would be held to them. */
+	if (!err && !container->map.userns)
+		err = set_limits(container->spec);
 	if (!err) {
-		reaper = arrange_descriptors(plan, container->report[1], reaper);
+		reaper = arrange_descriptors(container, plan, container->report[1], reaper);
 		umask(022);
-		sigset_t none;
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
+		/* The reaper hands signals on, or lets them in: before that the kernel would drop what PID 1 does not handle. */
+		sigset_t all;
+		sigfillset(&all);
+		sigprocmask(SIG_SETMASK, &all, NULL);
 		err = reaper;
 		if (err >= 0)
 			execveat(reaper, "", container->spec->command ? container->spec->command : init_argv, env, AT_EMPTY_PATH);
@@ -377,30 +417,40 @@ _Noreturn void container_child(struct container *container)
 	struct spec asked;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Keys typed on the caller's terminal are for the caller, who hands on what they mean. */
+	setsid();
+	signal(SIGPIPE, SIG_DFL);
 	close(container->go[0]);
 	int err = wait_for_map(container);
+	/* Before /proc/self is not ours any more. */
+	if (!err)
+		err = set_oom_score(spec);
 	/* Not earlier: until its map is written, /proc/PID must be the parent's to write to. */
 	prctl(PR_SET_DUMPABLE, 0);
+	/* The caller's keys are not the container's (keyrings(7)); a kernel without them has none. */
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	umask(0);
-	/* Before the ids change: raising limits is for whoever started us. */
-	if (!err)
+	/* In a user namespace before the ids change: raising limits is for whoever started us. */
+	if (!err && container->map.userns)
 		err = set_limits(spec);
 	if (!err)
 		err = become_root(container);
 	if (!err)
 		err = join_namespaces(container);
+	/* Whose ids change loses it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!err)
 		err = name_host(container);
 	if (!err)
 		err = child_network(container);
+	if (!err)
+		err = take_place(container);
 	if (!err)
 		err = make_private(container);
 	if (!err)
 		err = rootfs_open(&container->rootfs, spec);
 	if (!err)
 		ask_image(container, &asked);
-	if (!err)
-		err = take_place(container);
 	if (!err)
 		err = fill_root(container);
 	if (!err)

@@ -8,7 +8,7 @@ struct container;
 /* child_network.c: the loopback, and for NET_USER a tap device with its address, sent to the parent. */
 int child_network(const struct container *container);
 
-/* child_terminal.c: a terminal in the container's /dev/pts becomes the standard streams and /dev/console; its master goes to the parent. */
-int child_terminal(const struct container *container);
+/* child_terminal.c: a terminal in the container's /dev/pts becomes /dev/console and, by peer_fd, the standard streams; its master goes to the parent. */
+int child_terminal(struct container *container);
 
 #endif

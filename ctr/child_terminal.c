@@ -54,7 +54,7 @@ static int bind_console(const struct container *container, int peer)
 	return err;
 }
 
-int child_terminal(const struct container *container)
+int child_terminal(struct container *container)
 {
 	struct winsize size;
 	int peer = -1, master = open_master(container);
@@ -70,12 +70,12 @@ int child_terminal(const struct container *container)
 		err = bind_console(container, peer);
 	if (!err)
 		err = send_message(container->go[1], CHILD_TTY, master);
-	for (int fd = 0; !err && fd < 3; fd++) {
-		if (dup2(peer, fd) < 0)
-			err = -errno;
-	}
 	close_fd(&master);
-	close_fd(&peer);
+	/* Until the reaper is started, messages go to the caller's. */
+	if (!err)
+		container->peer_fd = peer;
+	else
+		close_fd(&peer);
 	if (err)
 		log_error("the container's terminal can't be made: %s", strerror(-err));
 	return err;

@@ -77,8 +77,11 @@ static int mount_sys(const struct content *content)
 
 	if (content->map->userns && !namespace_is_new(content->spec, NS_NET, true)) {
 		fd = mount_clone(AT_FDCWD, "/sys", AT_RECURSIVE);
-		if (fd >= 0)
-			mount_restrict(fd, attributes, true);
+		int err = fd < 0 ? fd : mount_restrict(fd, attributes, true);
+		if (err) {
+			close_fd(&fd);
+			fd = err;
+		}
 	} else {
 		fd = mount_new("sysfs", NULL, attributes);
 	}
@@ -224,6 +227,18 @@ static int mount_tmpfs(const struct content *content, const struct spec_tmpfs *t
 
 /* --- names --------------------------------------------------------------------------------------------------------------------------- */
 
+/* A link that leads nowhere (systemd-resolved's) makes way: what we remove it from is a copy. */
+static int drop_link(const struct content *content, const char *name)
+{
+	int etc = target_open(content->rootfs->fd, "etc", TARGET_DIR, false);
+	int fd = etc < 0 ? etc : openat(etc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 || unlinkat(fd, name, 0) ? -ENOENT : 0;
+
+	close_fd(&etc);
+	close_fd(&fd);
+	return err;
+}
+
 /*
  * A file of ours over one of the image's. Bound, not written: the image may be read-only, or somebody's own directory. Where the image has
  * no such file and takes none, the container does without.
@@ -239,6 +254,8 @@ static int cover_file(const struct content *content, int covers_fd, const char *
 		goto out;
 	snprintf(path, sizeof(path), "etc/%s", name);
 	target = target_open(content->rootfs->fd, path, TARGET_FILE, content_may_make(content));
+	if (target == -ENOENT && content->rootfs->fresh && !drop_link(content, name))
+		target = target_open(content->rootfs->fd, path, TARGET_FILE, true);
 	if (target < 0)
 		goto out;
 	clone = mount_clone(covers_fd, name, 0);

@@ -50,9 +50,9 @@ static const char *machine_name(uint32_t machine)
 	return NULL;
 }
 
-static void explain_no_exec(const struct container *container, const struct reaper_report *report)
+static void explain_no_exec(const struct reaper_report *report)
 {
-	const char *command = container->spec->command ? container->spec->command[0] : "/sbin/init";
+	const char *command = report->name;
 	const char *machine = machine_name(report->detail);
 	struct utsname host;
 
@@ -92,6 +92,7 @@ int ended_status(struct container *container)
 	struct reaper_report first = {0};
 	fcntl(container->report[0], F_SETFL, O_NONBLOCK);
 	while (read(container->report[0], &report, sizeof(report)) == sizeof(report)) {
+		report.name[sizeof(report.name) - 1] = '\0';
 		if (!first.what)
 			first = report;
 	}
@@ -100,7 +101,7 @@ int ended_status(struct container *container)
 		log_error("the container failed at %s: %s", step_name(first.detail), strerror(first.error));
 		return CTR_FAILED;
 	case REAPER_NO_EXEC:
-		explain_no_exec(container, &first);
+		explain_no_exec(&first);
 		return first.error == ENOENT ? CTR_NOT_FOUND : CTR_NOT_EXECUTABLE;
 	case REAPER_ENDED:
 		return shell_status(container, (int)first.detail);

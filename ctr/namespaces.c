@@ -116,6 +116,8 @@ const char *namespace_parse_join(struct spec *spec, char *text)
 		return "shared with the host already";
 	if (choice == &spec->ns[NS_MOUNT])
 		return "a mount namespace holds another root: --rootfs and --bind are for that";
+	if (choice == &spec->ns[NS_USER])
+		return "a user namespace owns the others, which are made new: --userns makes one";
 	choice->join = value;
 	return NULL;
 }

@@ -21,6 +21,7 @@
 struct relay {
 	struct loop *loop;
 	struct loop_watch typed, shown;
+	int peer; /* held open: a terminal that nobody in the container has open for a moment is not at its end */
 	char pending[CHUNK]; /* typed, and not taken by the container's terminal yet */
 	size_t start, end;
 };
@@ -68,7 +69,7 @@ static void typed(void *arg, uint32_t events)
 	pass_on(relay);
 }
 
-/* False at the end: nobody has the container's terminal open any more, which shows as EIO. */
+/* False when there is nothing more, for now or for ever. */
 static bool show(struct relay *relay)
 {
 	char buf[CHUNK];
@@ -106,6 +107,7 @@ int relay_new(struct relay **out, int master, struct loop *loop)
 	relay->loop = loop;
 	relay->typed = (struct loop_watch){.fd = STDIN_FILENO, .events = EPOLLIN, .ready = typed, .arg = relay};
 	relay->shown = (struct loop_watch){.fd = master, .events = EPOLLIN, .ready = shown, .arg = relay};
+	relay->peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	int err = fcntl(master, F_SETFL, O_NONBLOCK) ? -errno : loop_add(loop, &relay->shown);
 	if (!err)
 		err = loop_add(loop, &relay->typed);
@@ -131,5 +133,6 @@ void relay_free(struct relay *relay)
 		loop_remove(relay->loop, &relay->shown);
 	}
 	terminal_restore();
+	close_fd(&relay->peer);
 	free(relay);
 }

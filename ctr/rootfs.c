@@ -72,7 +72,7 @@ static int mount_disk(const struct rootfs *rootfs, const struct spec *spec)
 	}
 	snprintf(source, sizeof(source), "source=%s", device);
 	const char *options[] = {source, read_only ? "ro" : NULL, NULL};
-	int fd = mount_new(rootfs->fstype, options, read_only ? MOUNT_ATTR_RDONLY : 0);
+	int fd = mount_new(rootfs->fstype, options, MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0));
 	if (fd < 0)
 		log_error("--disk %s: its %s file system can't be mounted: %s", spec->root_path, rootfs->fstype, strerror(-fd));
 	close(loop_fd);
@@ -117,7 +117,7 @@ static int prepare_disk(struct rootfs *rootfs, const struct spec *spec)
 
 	if (!job)
 		return -ENOMEM;
-	rootfs->disk_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	rootfs->disk_fd = open(path, (spec->keep_writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (rootfs->disk_fd < 0) {
 		err = -errno;
 		log_error("--disk %s: %s", path, strerror(-err));
@@ -141,11 +141,17 @@ free_job:
 
 static int prepare_image(struct rootfs *rootfs, const char *path)
 {
-	rootfs->disk_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (rootfs->disk_fd >= 0)
-		return 0;
-	int err = -errno;
-	log_error("--image %s: %s", path, strerror(-err));
+	struct stat st;
+	int err = 0;
+
+	/* A FIFO could hold us up for ever. */
+	rootfs->disk_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (rootfs->disk_fd < 0 || fstat(rootfs->disk_fd, &st))
+		err = -errno;
+	else if (!S_ISREG(st.st_mode))
+		err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if (err)
+		log_error("--image %s: %s", path, err == -EINVAL ? "no file" : strerror(-err));
 	return err;
 }
 
@@ -156,10 +162,10 @@ static int prepare_dir(struct rootfs *rootfs, const char *path, bool map)
 	if (err || !map)
 		return err;
 	rootfs->lower_fd = mount_clone(AT_FDCWD, path, 0);
-	if (rootfs->lower_fd >= 0)
-		return 0;
-	log_error("--rootfs %s: can't be mounted for --userns: %s", path, strerror(-rootfs->lower_fd));
-	return rootfs->lower_fd;
+	err = rootfs->lower_fd < 0 ? rootfs->lower_fd : mount_restrict(rootfs->lower_fd, MOUNT_ATTR_NODEV, false);
+	if (err)
+		log_error("--rootfs %s: can't be mounted for --userns: %s", path, strerror(-err));
+	return err;
 }
 
 int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct idmap *map)

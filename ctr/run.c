@@ -86,6 +86,8 @@ static int take_signals(struct run *run)
 		sigaddset(&set, handed_on[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* Ignored, as it may have come to us, our own child's end would go unnoticed, and so would the command's to PID 1. */
+	signal(SIGCHLD, SIG_DFL);
 	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	run->signals = (struct loop_watch){.fd = fd, .events = EPOLLIN, .ready = signalled, .arg = run};
 	return fd < 0 ? -errno : loop_add(run->loop, &run->signals);
@@ -149,6 +151,7 @@ int ctr_run(const struct spec *spec)
 	int err = prepare(&run);
 
 	container_init(&run.container, spec, terminal);
+	run.container.interrupt_fd = run.signals.fd;
 	if (!err)
 		err = container_start(&run.container);
 	if (!err)

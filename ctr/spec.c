@@ -47,6 +47,7 @@ static unsigned check_chroot(const struct spec *spec)
 	unsigned faults = 0;
 
 	faults += fault(geteuid() != 0, "--isolation chroot: takes root; --isolation namespaces does not");
+	faults += fault(spec->userns, "--isolation chroot: has the host's users, so no --userns");
 	faults += fault(spec->root != ROOT_DIR, "--isolation chroot: takes --rootfs DIR: mounting an image is for the rungs above");
 	faults += fault(spec->bind_count || spec->tmpfs_count || spec->read_only,
 			"--isolation chroot: has no mounts of its own, so no --bind, --tmpfs or --read-only");
@@ -75,6 +76,7 @@ unsigned spec_check(const struct spec *spec)
 			"--seccomp: needs --isolation full");
 	faults += fault(spec->net == NET_USER && (spec->ns[NS_NET].share || spec->ns[NS_NET].join),
 			"--net user: needs a network namespace of its own, so neither --share net=host nor --join net=");
+	faults += fault(spec->ns[NS_USER].share && geteuid(), "--share user=host: takes root");
 	if (spec->isolation == ISOLATION_CHROOT)
 		faults += check_chroot(spec);
 	return faults;

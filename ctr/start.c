@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -103,8 +104,8 @@ static int prepare_cgroup(struct container *container)
 
 	if (spec->isolation != ISOLATION_FULL)
 		return 0;
-	/* Who is root of a user namespace only can neither make nodes nor use those of file systems that it mounts. */
-	if (container->map.userns && !limits.device_count)
+	/* An ordinary user can neither make nodes nor use those of file systems that it mounts. */
+	if (geteuid() && !limits.device_count)
 		limits.devices_restricted = false;
 	return cgroup_new(&container->cgroup, spec->name, &limits, spec->best_effort);
 }
@@ -182,23 +183,54 @@ static int place_child(const struct container *container)
 	return err ? err : send_message(container->go[0], 'g', -1);
 }
 
-/* Takes what the child sends until it is ready. When it ended instead, it has said why. */
+/* The child ended before it was ready. It has said why, unless something ended it. */
+static int explain_end(struct container *container)
+{
+	int status = 0;
+
+	while (waitpid(container->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	container->pid = 0;
+	if (WIFSIGNALED(status))
+		log_error("the container was ended while it was set up, by signal %d%s", WTERMSIG(status),
+			  container->cgroup && cgroup_oom_kills(container->cgroup) ? ": it ran out of memory (--memory)" : "");
+	return -ECONNRESET;
+}
+
+/* 0: the child has something to say. -EINTR: a signal came that asks us to end. */
+static int wait_for_child(const struct container *container)
+{
+	struct pollfd fds[] = { { .fd = container->go[0], .events = POLLIN }, { .fd = container->interrupt_fd, .events = POLLIN } };
+
+	while (poll(fds, 2, -1) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return fds[1].revents ? -EINTR : 0;
+}
+
+/* Takes what the child sends until it is ready. */
 static int follow_child(struct container *container)
 {
 	char message = 0;
-	int fd, err;
+	int fd, err = 0;
 
-	while (!(err = receive_message(container->go[0], &message, &fd)) && message != CHILD_READY) {
+	while (!err && message != CHILD_READY) {
+		err = wait_for_child(container);
+		if (!err)
+			err = receive_message(container->go[0], &message, &fd);
+		if (err)
+			break;
 		if (message == CHILD_TAP)
 			container->tap_fd = fd;
 		else if (message == CHILD_TTY)
 			container->tty_fd = fd;
 		else
 			close_fd(&fd);
-		if (message == CHILD_PLACE && (err = place_child(container)))
-			break;
+		if (message == CHILD_PLACE)
+			err = place_child(container);
 	}
-	return err;
+	return err == -ECONNRESET ? explain_end(container) : err;
 }
 
 void container_init(struct container *container, const struct spec *spec, bool terminal)
@@ -208,6 +240,8 @@ void container_init(struct container *container, const struct spec *spec, bool t
 		.terminal = terminal,
 		.go = {-1, -1},
 		.report = {-1, -1},
+		.interrupt_fd = -1,
+		.peer_fd = -1,
 		.tty_fd = -1,
 		.tap_fd = -1,
 		.pid_fd = -1,

@@ -30,11 +30,21 @@
 static struct reaper_plan plan;
 static struct sock_filter filter[REAPER_FILTER_MAX];
 
+static void report_of(uint32_t what, long err, uint32_t detail, const char *name)
+{
+	static struct reaper_report message;
+	struct text text = text_in(message.name, sizeof(message.name));
+
+	message.what = what;
+	message.error = (int32_t)-err;
+	message.detail = detail;
+	text_add(&text, name);
+	sys_write(REAPER_REPORT_FD, &message, sizeof(message));
+}
+
 static void report(uint32_t what, long err, uint32_t detail)
 {
-	struct reaper_report message = {.what = what, .error = (int32_t)-err, .detail = detail};
-
-	sys_write(REAPER_REPORT_FD, &message, sizeof(message));
+	report_of(what, err, detail, "");
 }
 
 static _Noreturn void fail(enum reaper_step step, long err)
@@ -174,6 +184,8 @@ static _Noreturn void become_command(char **argv, char **env)
 		set_filter();
 	set_user();
 	set_caps(root ? plan.permitted : plan.ambient, plan.ambient);
+	/* Whoever is above us does not end alone. What changed before cleared it. */
+	prctl(PR_SET_PDEATHSIG, SYS_SIGKILL, 0);
 	if (plan.flags & REAPER_NO_NEW_PRIVS)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0);
 	/* A working directory outside shows as "(unreachable)" (CVE-2024-21626). */
@@ -187,7 +199,7 @@ static _Noreturn void become_command(char **argv, char **env)
 	if (plan.flags & REAPER_NO_NEW_PRIVS)
 		set_filter();
 	err = search_and_execute(argv, env, tried, sizeof(tried));
-	report(REAPER_NO_EXEC, err, err == -ENOEXEC ? elf_machine(tried) : 0);
+	report_of(REAPER_NO_EXEC, err, err == -ENOEXEC ? elf_machine(tried) : 0, argv[0]);
 	sys_exit(err == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
@@ -247,14 +259,23 @@ void reaper_main(long *stack)
 		set_filter();
 		plan.filter_count = 0;
 	}
+	/* The command waits until PID 1 has nothing left that it would want. */
+	int gate[2];
+	char none;
+	check(REAPER_STEP_FORK, SYS2(pipe2, gate, O_CLOEXEC));
 	int command = sys_fork();
 	check(REAPER_STEP_FORK, command);
-	if (!command)
+	if (!command) {
+		sys_close(gate[1]);
+		sys_read(gate[0], &none, 1);
 		become_command(argv, env);
+	}
 	set_caps(plan.permitted, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0);
 	if (plan.flags & REAPER_FILTER_SELF)
 		set_filter();
+	sys_close(gate[0]);
+	sys_close(gate[1]);
 	stay(command);
 }
 

@@ -41,6 +41,7 @@ struct reaper_report {
 	uint32_t what;
 	int32_t error;	 /* REAPER_FAILED: errno */
 	uint32_t detail; /* REAPER_FAILED: a step; REAPER_NO_EXEC: the file's e_machine (0: no ELF file); REAPER_ENDED: wait(2)'s status */
+	char name[128];	 /* REAPER_NO_EXEC: the command, cut to that and a NUL */
 };
 
 enum {

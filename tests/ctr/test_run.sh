@@ -12,6 +12,8 @@ tinyvmm=${1:-$TINYVMM}
 root=$test_dir/root
 make_root "$root"
 before=$(leftovers)
+pgrep_args() { grep -lsaE "^$1" /proc/[0-9]*/cmdline >/dev/null; }
+gone_args() { ! pgrep_args "$1"; }
 
 # --- the command ------------------------------------------------------------------------------------------------------------------------
 
@@ -50,6 +52,26 @@ wait_until 20 grep -q up "$test_dir/trap"
 kill -TERM "$pid"
 wait "$pid"
 same "a signal is handed on, and the status comes back" "3 caught" "$? $(tail -n 1 "$test_dir/trap")"
+
+for _ in 1 2 3 4 5; do
+	"$tinyvmm" ctr run --rootfs "$root" --net none -- sleep 5 &
+	pid=$!
+	sleep 0.05
+	kill -TERM "$pid"
+	wait "$pid"
+	echo $?
+done >"$test_dir/statuses"
+same "no signal is lost while a container starts" 5 "$(grep -cx 143 "$test_dir/statuses")"
+same "started with SIGCHLD ignored" 7 "$(sh -c 'trap "" CHLD; "$@"; echo $?' sh "$tinyvmm" ctr run --rootfs "$root" --net none --timeout 9 -- sh -c 'exit 7')"
+gives "SIGPIPE is not ignored" "0000000000000000" -- sh -c 'sed -n "s/^SigIgn:.//p" /proc/self/status'
+gives "a user can open its own streams by name" yes --user 77 -- sh -c 'echo yes >/dev/stdout'
+gives "--rlimit is for the command alone" 5 --rlimit nofile=5 -- sh -c 'ulimit -n'
+"$tinyvmm" ctr run --rootfs "$root" --net none --init off --user 77 -- sleep 4711 &
+pid=$!
+wait_until 20 pgrep_args 'sleep.4711'
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+check "nothing survives tinyvmm" wait_until 10 gone_args 'sleep.4711'
 
 # --- what it sees -------------------------------------------------------------------------------------------------------------------------
 
@@ -112,6 +134,30 @@ matches "--bind :ro" 'Read-only' "$errors"
 plain --bind "$test_dir/shared:/mnt" -- sh -c 'echo x >/mnt/file'
 same "--bind can be written" x "$(cat "$test_dir/shared/file")"
 gives "--tmpfs with a size" 1024 --tmpfs /scratch:size=1M -- sh -c 'df -k /scratch | sed -n "2s/[^ ]* *\([0-9]*\).*/\1/p"'
+ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+gives "a resolv.conf that leads nowhere makes way" "0" -- sh -c 'wc -c </etc/resolv.conf'
+rm "$root/etc/resolv.conf"
+if command -v mke2fs >/dev/null; then
+	truncate -s 8M "$test_dir/disk.img"
+	mke2fs -q -F -t ext4 -d "$root" "$test_dir/disk.img" >/dev/null 2>&1
+	ctr --disk "$test_dir/disk.img" --net none -- sh -c 'echo lost >/file; cat /file'
+	same "--disk" "0 lost" "$status $output"
+	ctr --disk "$test_dir/disk.img" --net none --keep -- sh -c 'ls /file 2>&1; echo kept >/file; cat /file'
+	matches "--disk --keep: what was dropped is not there" 'No such file.*kept' "$output"
+	ctr --disk "$test_dir/disk.img" --net none -- cat /file
+	same "--disk --keep: and is kept" kept "$output"
+	ctr --disk "$test_dir/disk.img" --net none --read-only -- sh -c 'echo x >/file'
+	matches "--disk --read-only" 'Read-only' "$errors"
+fi
+tar -C "$root" -cf "$test_dir/root.tar" .
+ctr --image "$test_dir/root.tar" --net none -- cat /etc/hostname
+matches "--image" '^0 ctr-' "$status $output"
+mkdir -p "$test_dir/tree/etc" "$test_dir/tree/data/etc"
+head -c 60000000 /dev/zero >"$test_dir/tree/blob"
+tar -C "$test_dir/tree" -cf "$test_dir/big.tar" .
+ctr --image "$test_dir/big.tar" --net none --memory 24M --swap 0 -- true
+matches "--memory holds for what is unpacked, and it is said" '125 .*memory' "$status $errors"
+rm -rf "$test_dir/tree" "$test_dir/big.tar"
 same "nothing was made in the image" "bin dev etc proc root sbin sys tmp var" "$(cd "$root" && echo *)"
 
 # --- the ladder ----------------------------------------------------------------------------------------------------------------------------------
@@ -152,6 +198,16 @@ fails "no such capability" 2 'cap-add.*FLY' --rootfs "$root" --cap-add FLY -- tr
 fails "bind of what is not there" 125 'bind.*no such file' --rootfs "$root" --net none --bind "$test_dir/none:/mnt" -- true
 fails "limits without a control group" 2 'isolation full' --rootfs "$root" --isolation namespaces --memory 1G -- true
 fails "no such working directory" 125 'workdir' --rootfs "$root" --net none --workdir /none -- true
+
+mkdir -p "$root/data/etc"
+echo 'user:x:0:0::/:/bin/sh' >"$root/data/etc/passwd"
+gives "who --user is says the root's file, not the working directory's" 1000 --user user --workdir /data -- id -u
+rm -r "$root/data"
+mkfifo "$test_dir/fifo"
+fails "an image that is a FIFO" 125 'no file' --image "$test_dir/fifo" --net none -- true
+printf '\033]0;x\007' >"$test_dir/word"
+plain --user "$(cat "$test_dir/word")" -- true
+same "no escape sequence of a name reaches the terminal" 0 "$(grep -c "$(printf '\033')" "$test_dir/stderr")"
 
 # --- what the field learned ------------------------------------------------------------------------------------------------------------------------------
 

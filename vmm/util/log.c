@@ -38,8 +38,14 @@ __attribute__((format(printf, 2, 0))) static void log_write(enum log_level level
 		return;
 	size_t used = (size_t)snprintf(line, room, "%s", prefix[level]);
 	int n = vsnprintf(line + used, room - used, fmt, args);
+	size_t text = used;
 	if (n > 0)
 		used += (size_t)n < room - used ? (size_t)n : room - used - 1;
+	/* What an image, a guest or a file name has in it must not reach the terminal as an escape sequence. */
+	for (; text < used; text++) {
+		if ((unsigned char)line[text] < ' ' && line[text] != '\n' && line[text] != '\t')
+			line[text] = '?';
+	}
 	if (atomic_load(&raw_terminal))
 		line[used++] = '\r';
 	line[used++] = '\n';
