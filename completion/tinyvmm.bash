@@ -36,10 +36,7 @@ _tinyvmm_value() {
 		esac
 		;;
 	--kernel | -k | --initrd | --console-log | --dump-dtb) _tinyvmm_files ;;
-	--modules)
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
-		;;
+	--modules) _tinyvmm_directories ;;
 	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G 8G" ;;
 	--rng) _tinyvmm_words "on off" ;;
 	--gic) _tinyvmm_words "v3 v2 user" ;;
@@ -50,6 +47,68 @@ _tinyvmm_value() {
 	--root | --init | --append | -a | --env | --cpus | -c | --name | --timeout) ;;
 	*) return 1 ;;
 	esac
+}
+
+_tinyvmm_directories() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+}
+
+# The value of `ctr run`'s option $1. bash makes a word of its own of ':', so paths after one are not completed.
+_tinyvmm_ctr_value() {
+	case $1 in
+	--rootfs) _tinyvmm_directories ;;
+	--disk | -d | --image | --bind) _tinyvmm_files ;;
+	--isolation) _tinyvmm_words "chroot namespaces full" ;;
+	--share)
+		_tinyvmm_words "cgroup=host ipc=host uts=host net=host pid=host mount=host time=host"
+		;;
+	--join)
+		compopt -o nospace 2>/dev/null
+		_tinyvmm_words "cgroup= ipc= uts= net= pid= time="
+		;;
+	--cap-add | --cap-drop | --cap-ambient) _tinyvmm_words "$_tinyvmm_capabilities" ;;
+	--no-new-privs | --init) _tinyvmm_words "on off" ;;
+	--seccomp)
+		_tinyvmm_files
+		[[ off != "$cur"* ]] || COMPREPLY+=(off)
+		;;
+	--rlimit)
+		compopt -o nospace 2>/dev/null
+		_tinyvmm_words "as= core= cpu= data= fsize= memlock= msgqueue= nice= nofile= nproc= rtprio= rttime= sigpending= stack="
+		;;
+	--memory | -m) _tinyvmm_words "64M 128M 256M 512M 1G 2G 4G" ;;
+	--device)
+		compopt -o nospace 2>/dev/null
+		_tinyvmm_words "allow= deny="
+		;;
+	--net | -n)
+		case $cur in
+		user,*) _tinyvmm_parts "hostfwd= restrict mtu=" ;;
+		*) _tinyvmm_words "user host none" ;;
+		esac
+		;;
+	--log-level) _tinyvmm_words "error warn info debug" ;;
+	--tmpfs | --user | --workdir | --env | --oom-score | --hostname | --timeout | --swap | --cpus | -c | --cpu-shares | --cpuset | --pids | \
+		--io-weight | --io-limit | --net-class | --net-prio | --name) ;;
+	*) return 1 ;;
+	esac
+}
+
+_tinyvmm_capabilities="ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER
+	FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON
+	SETFCAP SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME
+	SYS_TTY_CONFIG WAKE_ALARM"
+
+_tinyvmm_ctr() {
+	if [ "$COMP_CWORD" = 2 ] && [[ $cur != -* ]]; then
+		_tinyvmm_words "run"
+		return
+	fi
+	_tinyvmm_ctr_value "$previous" && return
+	_tinyvmm_words "--rootfs --disk --image --read-only --keep --bind --tmpfs --isolation --share --join --userns --cap-add --cap-drop
+		--cap-ambient --no-new-privs --seccomp --user --workdir --env --rlimit --oom-score --hostname --init --timeout --memory --swap --cpus
+		--cpu-shares --cpuset --pids --io-weight --io-limit --device --net-class --net-prio --best-effort --net --name --log-level --help --"
 }
 
 _tinyvmm() {
@@ -65,9 +124,13 @@ _tinyvmm() {
 	elif [ "$previous" = = ]; then
 		previous=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
+	if [ "$COMP_CWORD" -gt 1 ] && [ "${COMP_WORDS[1]}" = ctr ]; then
+		_tinyvmm_ctr
+		return
+	fi
 	_tinyvmm_value "$previous" && return
 	if [ "$COMP_CWORD" = 1 ] && [[ $cur != -* ]]; then
-		_tinyvmm_words "run check"
+		_tinyvmm_words "run check ctr"
 		return
 	fi
 	_tinyvmm_words "--kernel --disk --root --init --append --initrd --modules --env --cpus --memory --net --rng --console --gic --name

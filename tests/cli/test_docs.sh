@@ -47,15 +47,17 @@ offers() {
 
 manual_is_clean() {
 	local errors
-	errors=$(scdoc <docs/tinyvmm.1.scd 2>&1 >/dev/null) && [ -z "$errors" ] && return
+	errors=$(for page in docs/*.scd; do scdoc <"$page" || exit; done 2>&1 >/dev/null) && [ -z "$errors" ] && return
 	echo "$errors"
 	return 1
 }
 
+# help_is_in FILE [SUBCOMMAND...]
 help_is_in() {
 	local file=$1 option options missing=
-	options=$("$program" --help | grep -o -e ' --[a-z][a-z-]*') || {
-		echo "$program --help lists nothing"
+	shift
+	options=$("$program" "$@" --help | grep -o -e ' --[a-z][a-z-]*') || {
+		echo "$program $* --help lists nothing"
 		return 1
 	}
 	for option in $options; do
@@ -85,7 +87,7 @@ else
 fi
 
 check "bash: loads" bash -n completion/tinyvmm.bash
-check "bash: subcommands" offers "check run" tinyvmm ""
+check "bash: subcommands" offers "check ctr run" tinyvmm ""
 check "bash: options" offers "--console --console-log" tinyvmm --con
 check "bash: after a flag" offers "--cpus" tinyvmm --no-reboot --cp
 check "bash: words of a value" offers "debug error info warn" tinyvmm --log-level ""
@@ -96,6 +98,12 @@ check "bash: parts of a disk" offers "a.img,ro,cow a.img,ro,cow=" tinyvmm -d a.i
 check "bash: parts of a network" offers "tap,mtu=1500,ifname= tap,mtu=1500,ip=" tinyvmm --net tap,mtu=1500,i
 check "bash: files" offers "completion/tinyvmm.bash" tinyvmm --kernel completion/t
 check "bash: nothing for the guest's command" offers "" tinyvmm -k K -- --ke
+check "bash: verbs of ctr" offers "run" tinyvmm ctr ""
+check "bash: options of ctr run" offers "--cpu-shares --cpus --cpuset" tinyvmm ctr run --cpu
+check "bash: words of a container's value" offers "chroot full namespaces" tinyvmm ctr run --isolation ""
+check "bash: a container's networks" offers "host none user" tinyvmm ctr run -n ""
+check "bash: capabilities" offers "SETFCAP SETGID SETPCAP SETUID" tinyvmm ctr run --cap-add SET
+check "bash: nothing for the container's command" offers "" tinyvmm ctr run -- --ke
 
 if have zsh; then
 	check "zsh: loads" zsh -n completion/_tinyvmm
@@ -106,6 +114,9 @@ fi
 if [ -n "$program" ]; then
 	for file in docs/tinyvmm.1.scd completion/tinyvmm.bash completion/_tinyvmm; do
 		check "$file has what --help has" help_is_in "$file"
+	done
+	for file in docs/tinyvmm-ctr.1.scd completion/tinyvmm.bash completion/_tinyvmm; do
+		check "$file has what ctr run --help has" help_is_in "$file" ctr run
 	done
 fi
 exit $status

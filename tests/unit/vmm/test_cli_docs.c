@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Manual and completion files against the option table of vmm/cli_options.c: they name every option, and none that is not there. Run in the
- * source tree. */
+/* Manual and completion files against the option table of vmm/cli_options.c: they name every option, and none that is not there. The completion
+ * files and the README are containers' too: tests/unit/ctr/test_docs.c has that half. Run in the source tree. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "ctr/options.h"
 #include "vmm/cli_options.h"
 #include "vmm/util/io.h"
 
@@ -22,24 +23,33 @@ static void load(const char *path, char **text)
 		fail_msg("%s: can't be read (the test runs in the source tree's top directory)", path);
 }
 
-static bool is_known(const char *name, size_t len)
+static bool is_in(const struct option_def *defs, unsigned count, const char *name, size_t len)
 {
-	for (unsigned i = 0; i < cli_option_count; i++) {
-		if (cli_options[i].name && strlen(cli_options[i].name) == len && !memcmp(cli_options[i].name, name, len))
+	for (unsigned i = 0; i < count; i++) {
+		if (defs[i].name && strlen(defs[i].name) == len && !memcmp(defs[i].name, name, len))
 			return true;
 	}
 	return false;
 }
 
-/* Every "--word" of the file is an option. Dashes that belong to other commands' words are told by what is before them. */
-static void names_only_known_options(const char *path, const char *before)
+static bool is_known(const char *name, size_t len)
+{
+	return is_in(cli_options, cli_option_count, name, len);
+}
+
+/*
+ * Every "--word" of the file is an option, with `both` perhaps one of containers. Dashes that belong to other commands' words are told by what
+ * is before them.
+ */
+static void names_only_known_options(const char *path, const char *before, bool both)
 {
 	char *text;
 
 	load(path, &text);
 	for (const char *p = strstr(text, "--"), *next; p; p = strstr(next, "--")) {
 		size_t len = strspn(p + 2, "abcdefghijklmnopqrstuvwxyz-");
-		if (len && (p == text || strchr(before, p[-1])) && !is_known(p + 2, len))
+		if (len && (p == text || strchr(before, p[-1])) && !is_known(p + 2, len) &&
+		    !(both && is_in(ctr_run_options, ctr_run_option_count, p + 2, len)))
 			fail_msg("%s: --%.*s is no option", path, (int)len, p + 2);
 		next = p + 2 + len;
 	}
@@ -72,7 +82,7 @@ static void manual(void **state)
 			fail_msg("the manual does not explain exit status %d", (int)cli_statuses[i].status);
 	}
 	free(text);
-	names_only_known_options("docs/tinyvmm.1.scd", "*");
+	names_only_known_options("docs/tinyvmm.1.scd", "*", false);
 }
 
 static void bash_completion(void **state)
@@ -90,7 +100,7 @@ static void bash_completion(void **state)
 			fail_msg("completion/tinyvmm.bash says nothing of %s", wanted);
 	}
 	free(text);
-	names_only_known_options("completion/tinyvmm.bash", " \t\"");
+	names_only_known_options("completion/tinyvmm.bash", " \t\"", true);
 }
 
 static void zsh_completion(void **state)
@@ -111,7 +121,7 @@ static void zsh_completion(void **state)
 			fail_msg("completion/_tinyvmm says nothing of '%s'", option->letter ? paired : alone);
 	}
 	free(text);
-	names_only_known_options("completion/_tinyvmm", "',");
+	names_only_known_options("completion/_tinyvmm", "',", true);
 }
 
 /* The options of each "tinyvmm --..." or "tinyvmm -k ..." of a text, up to the line's end or the guest's command. */
@@ -140,8 +150,8 @@ static void guides(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		examples_use_known_options(paths[i]);
-	names_only_known_options("README.md", "`");
-	names_only_known_options("docs/ci.md", "`");
+	names_only_known_options("README.md", "`", true);
+	names_only_known_options("docs/ci.md", "`", false);
 }
 
 int main(void)
