@@ -222,9 +222,17 @@ static void fill_plan(const struct container *container, const struct passwd_use
 	plan->bounding = spec->caps.bounding;
 	plan->permitted = spec->caps.permitted;
 	plan->ambient = spec->caps.ambient;
+	/* In a user namespace they were set before, by who may raise them. */
+	plan->limit_set = container->map.userns ? 0 : spec->rlimit_set;
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
+		plan->limits[i][0] = spec->rlimit[i].rlim_cur;
+		plan->limits[i][1] = spec->rlimit[i].rlim_max;
+	}
 	plan->filter_flags = container->filter.flags;
 	plan->filter_count = (uint32_t)container->filter.count;
 }
+
+_Static_assert(RLIM_NLIMITS == REAPER_LIMITS_MAX, "the plan has room for each limit");
 
 /* The plan as a memory file, read from its beginning. */
 static int plan_file(const struct container *container, const struct passwd_user *user)
@@ -343,7 +351,7 @@ static _Noreturn void become_reaper(struct container *container)
 {
 	static char init[] = "/sbin/init";
 	static char *init_argv[] = {init, NULL};
-	struct passwd_user user;
+	struct passwd_user user = {0};
 	/* Not the working directory, which may be anybody's. */
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int err = root < 0 ? -errno : passwd_resolve(&user, container->spec->user, root);
@@ -358,9 +366,6 @@ static _Noreturn void become_reaper(struct container *container)
 	err = !env ? -ENOMEM : plan < 0 ? plan : reaper < 0 ? reaper : 0;
 	if (!err)
 		err = send_message(container->go[1], CHILD_READY, -1);
-	/* Not earlier where that can be: our own set-up would be held to them. */
-	if (!err && !container->map.userns)
-		err = set_limits(container->spec);
 	if (!err) {
 		reaper = arrange_descriptors(container, plan, container->report[1], reaper);
 		umask(022);

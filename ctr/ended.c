@@ -27,6 +27,7 @@ static const char *step_name(uint32_t step)
 		[REAPER_STEP_USER] = "changing to --user",
 		[REAPER_STEP_CAPS] = "setting capabilities (--cap-add of one that you don't have?)",
 		[REAPER_STEP_FILTER] = "setting the system-call filter",
+		[REAPER_STEP_LIMITS] = "setting --rlimit (only root may raise a hard limit)",
 		[REAPER_STEP_CWD] = "finding the working directory inside the container",
 	};
 

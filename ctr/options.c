@@ -52,7 +52,7 @@ static const char *take_image(struct options *options, char *value)
 static const char *take_bind(struct options *options, char *value)
 {
 	struct spec *spec = spec_of(options);
-	struct spec_bind bind = { .source = value };
+	struct spec_bind bind = {.source = value};
 	char *target = strchr(value, ':');
 	char *mode = target ? strchr(target + 1, ':') : NULL;
 
@@ -77,7 +77,7 @@ static const char *take_bind(struct options *options, char *value)
 static const char *take_tmpfs(struct options *options, char *value)
 {
 	struct spec *spec = spec_of(options);
-	struct spec_tmpfs tmpfs = { .target = value };
+	struct spec_tmpfs tmpfs = {.target = value};
 	char *size = strchr(value, ':');
 
 	if (value[0] != '/')
@@ -98,7 +98,10 @@ static const char *take_tmpfs(struct options *options, char *value)
 static const char *take_isolation(struct options *options, char *value)
 {
 	static const char *const words[] = {
-		[ISOLATION_CHROOT] = "chroot", [ISOLATION_NAMESPACES] = "namespaces", [ISOLATION_FULL] = "full", NULL,
+		[ISOLATION_CHROOT] = "chroot",
+		[ISOLATION_NAMESPACES] = "namespaces",
+		[ISOLATION_FULL] = "full",
+		NULL,
 	};
 	int i = options_find_word(words, value);
 
@@ -200,10 +203,20 @@ static const char *take_rlimit(struct options *options, char *value)
 		const char *name;
 		int number;
 	} limits[] = {
-		{ "as", RLIMIT_AS },	     { "core", RLIMIT_CORE },	{ "cpu", RLIMIT_CPU },	     { "data", RLIMIT_DATA },
-		{ "fsize", RLIMIT_FSIZE },   { "memlock", RLIMIT_MEMLOCK }, { "msgqueue", RLIMIT_MSGQUEUE }, { "nice", RLIMIT_NICE },
-		{ "nofile", RLIMIT_NOFILE }, { "nproc", RLIMIT_NPROC },	{ "rtprio", RLIMIT_RTPRIO }, { "rttime", RLIMIT_RTTIME },
-		{ "sigpending", RLIMIT_SIGPENDING }, { "stack", RLIMIT_STACK },
+		{"as", RLIMIT_AS},
+		{"core", RLIMIT_CORE},
+		{"cpu", RLIMIT_CPU},
+		{"data", RLIMIT_DATA},
+		{"fsize", RLIMIT_FSIZE},
+		{"memlock", RLIMIT_MEMLOCK},
+		{"msgqueue", RLIMIT_MSGQUEUE},
+		{"nice", RLIMIT_NICE},
+		{"nofile", RLIMIT_NOFILE},
+		{"nproc", RLIMIT_NPROC},
+		{"rtprio", RLIMIT_RTPRIO},
+		{"rttime", RLIMIT_RTTIME},
+		{"sigpending", RLIMIT_SIGPENDING},
+		{"stack", RLIMIT_STACK},
 	};
 	struct spec *spec = spec_of(options);
 	char *soft = strchr(value, '='), *hard;
@@ -355,7 +368,8 @@ static const char *take_net_prio(struct options *options, char *value)
 	return cgroup_parse_net_prio(value, &spec_of(options)->limits);
 }
 
-/* --- the network ----------------------------------------------------------------------------------------------------------------------- */
+/* --- the network -----------------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *take_hostfwd(void *target, char *value)
 {
@@ -394,15 +408,18 @@ static const char *take_mtu(void *target, char *value)
 }
 
 static const struct option_part user_parts[] = {
-	{ .name = "hostfwd", .valued = true, .repeats = true, .take = take_hostfwd,
-	  .takes = "[tcp:|udp:][ADDR:]PORT-[ADDR]:PORT, such as tcp:127.0.0.1:2222-:22" },
-	{ .name = "restrict", .bare = true, .take = take_restrict, .takes = "no value" },
-	{ .name = "mtu", .valued = true, .take = take_mtu, .takes = "a number from 68 to 65520" },
+	{.name = "hostfwd",
+	 .valued = true,
+	 .repeats = true,
+	 .take = take_hostfwd,
+	 .takes = "[tcp:|udp:][ADDR:]PORT-[ADDR]:PORT, such as tcp:127.0.0.1:2222-:22"},
+	{.name = "restrict", .bare = true, .take = take_restrict, .takes = "no value"},
+	{.name = "mtu", .valued = true, .take = take_mtu, .takes = "a number from 68 to 65520"},
 };
 
 static const char *take_net(struct options *options, char *value)
 {
-	static const char *const words[] = { [NET_NONE] = "none", [NET_USER] = "user", [NET_HOST] = "host", NULL };
+	static const char *const words[] = {[NET_NONE] = "none", [NET_USER] = "user", [NET_HOST] = "host", NULL};
 	struct spec *spec = spec_of(options);
 	char *kind, *rest;
 	int i = -1;

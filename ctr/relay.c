@@ -21,7 +21,7 @@
 struct relay {
 	struct loop *loop;
 	struct loop_watch typed, shown;
-	int peer; /* held open: a terminal that nobody in the container has open for a moment is not at its end */
+	int peer;            /* held open: a terminal that nobody in the container has open for a moment is not at its end */
 	char pending[CHUNK]; /* typed, and not taken by the container's terminal yet */
 	size_t start, end;
 };

@@ -200,7 +200,7 @@ static int explain_end(struct container *container)
 /* 0: the child has something to say. -EINTR: a signal came that asks us to end. */
 static int wait_for_child(const struct container *container)
 {
-	struct pollfd fds[] = { { .fd = container->go[0], .events = POLLIN }, { .fd = container->interrupt_fd, .events = POLLIN } };
+	struct pollfd fds[] = {{.fd = container->go[0], .events = POLLIN}, {.fd = container->interrupt_fd, .events = POLLIN}};
 
 	while (poll(fds, 2, -1) < 0) {
 		if (errno != EINTR)

@@ -116,6 +116,14 @@ static void set_caps(uint64_t permitted, uint64_t ambient)
 	}
 }
 
+static void set_limits(void)
+{
+	for (unsigned i = 0; i < REAPER_LIMITS_MAX; i++) {
+		if (plan.limit_set >> i & 1)
+			check(REAPER_STEP_LIMITS, SYS4(prlimit64, 0, i, plan.limits[i], NULL));
+	}
+}
+
 static void set_user(void)
 {
 	if (plan.group_count != UINT32_MAX)
@@ -182,6 +190,7 @@ static _Noreturn void become_command(char **argv, char **env)
 		sys_ioctl(0, TIOCSCTTY, 0);
 	if (!(plan.flags & REAPER_NO_NEW_PRIVS))
 		set_filter();
+	set_limits();
 	set_user();
 	set_caps(root ? plan.permitted : plan.ambient, plan.ambient);
 	/* Whoever is above us does not end alone. What changed before cleared it. */
