@@ -39,7 +39,7 @@ bundle() {
 	mkdir -p "$dir/$1"
 	command -v "$1" >/dev/null || return 0
 	(cd "$dir/$1" && "$1" spec >/dev/null 2>&1 &&
-		sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/true"/; s,"path": "rootfs","path": "'$root'",' config.json)
+		sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/true"/; s,"path": "rootfs","path": "'"$root"'",' config.json)
 }
 
 candidate "tinyvmm ctr run" "$tinyvmm" ctr run --rootfs "$root" --net none -- /bin/true
