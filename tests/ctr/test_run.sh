@@ -224,6 +224,8 @@ ln -s /proc/self/exe "$root/bin/again"
 plain -- /bin/again ctr run --rootfs / -- true
 same "a command that is /proc/self/exe is not our program" 1 "$([ "$status" != 0 ] && echo 1)"
 rm "$root/bin/again"
+plain -- sh -c 'mkdir /sys/fs/cgroup/mine || mkdir /sys/fs/cgroup/*/mine'
+matches "no control group can be made (CVE-2023-25809)" 'Read-only|denied|No such|not permitted' "$errors"
 plain --workdir /proc/self/fd/8 -- pwd
 matches "no working directory outside (CVE-2024-21626)" '125' "$status"
 ln -s "$test_dir/shared" "$root/escape"
