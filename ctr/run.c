@@ -74,23 +74,45 @@ static void time_is_up(void *arg)
 	hand_on(run, SIGKILL);
 }
 
-/* Those that ask a program to end, or that programs agree on; not those by which the kernel tells us of a fault of our own. */
+/*
+ * What is handed on: first the signals that ask a program to end, which also end the set-up; then those of which a container hears only
+ * once it runs. Not those by which the kernel tells us of a fault of our own.
+ */
 static const int handed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH};
+#define ENDING 6
+#define ALL (sizeof(handed_on) / sizeof(*handed_on))
 
-static int take_signals(struct run *run)
+/* From now on the first `count` of them come by the descriptor. */
+static int take_signals(struct run *run, unsigned count)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (unsigned i = 0; i < sizeof(handed_on) / sizeof(*handed_on); i++)
+	for (unsigned i = 0; i < count; i++)
 		sigaddset(&set, handed_on[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	run->signals.fd = signalfd(run->signals.fd, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return run->signals.fd < 0 ? -errno : 0;
+}
+
+static int watch_signals(struct run *run)
+{
 	signal(SIGPIPE, SIG_IGN);
 	/* Ignored, as it may have come to us, our own child's end would go unnoticed, and so would the command's to PID 1. */
 	signal(SIGCHLD, SIG_DFL);
-	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	run->signals = (struct loop_watch){.fd = fd, .events = EPOLLIN, .ready = signalled, .arg = run};
-	return fd < 0 ? -errno : loop_add(run->loop, &run->signals);
+	run->signals = (struct loop_watch){.fd = -1, .events = EPOLLIN, .ready = signalled, .arg = run};
+	int err = take_signals(run, ENDING);
+	return err ? err : loop_add(run->loop, &run->signals);
+}
+
+/* The set-up was given up because of a signal: as if that had ended us. */
+static int interrupted_status(const struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->signals.fd, &info, sizeof(info)) != sizeof(info))
+		return CTR_FAILED;
+	return 128 + (int)info.ssi_signo;
 }
 
 /* --- its life ------------------------------------------------------------------------------------------------------------------------ */
@@ -121,7 +143,7 @@ static int prepare(struct run *run)
 	run->loop = loop_new();
 	if (!run->loop)
 		return -ENOMEM;
-	int err = take_signals(run);
+	int err = watch_signals(run);
 	/* Ports are looked at before anything is started. */
 	if (!err && run->spec->net == NET_USER)
 		err = netdev_open(&run->nd, &run->spec->netdev, run->loop);
@@ -154,6 +176,10 @@ int ctr_run(const struct spec *spec)
 	run.container.interrupt_fd = run.signals.fd;
 	if (!err)
 		err = container_start(&run.container);
+	if (err == -EINTR)
+		status = interrupted_status(&run);
+	if (!err)
+		err = take_signals(&run, ALL);
 	if (!err)
 		err = join(&run);
 	if (!err)
