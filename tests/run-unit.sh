@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # run-unit.sh KIND NAME PROGRAM LOG: runs one cmocka program. Its output goes to LOG, its result lines (tests/lib.sh) to LOG.results: each of
-# its tests is one. A skipped test says why in the line before ("skip: REASON"). KIND is how it was built: "plain", or the sanitizers.
+# its tests is one. A skipped test says why in the line before ("skip: REASON"). KIND is how it was built: the sanitizers.
 set -u
 kind=$1 name=$2 program=$3 log=$4
 
