@@ -262,7 +262,7 @@ nested_aarch64() {
 		board_batch gicv3 gicv3 aarch64/test_board.sh aarch64/test_units.sh ../guest/test_bare.sh
 		large_pages
 	} &
-	board_batch gicv2 gicv2 aarch64/test_{board,kernels}.sh ../guest/test_bare.sh ../ctr/test_{run,user}.sh test_{command,machine,disks,ends,net,sandbox}.sh
+	board_batch gicv2 gicv2 aarch64/test_{board,kernels}.sh ../guest/test_bare.sh ../ctr/test_user.sh test_{command,machine,disks,ends,net,sandbox}.sh
 	wait
 	cat "$logs"/nested-{gicv2,gicv3,raspi3,16-KiB-pages}.log | record
 }
