@@ -64,9 +64,11 @@ fails() {
 	fi
 }
 
-# What a container may leave behind, counted.
+# What this test's containers may leave behind, counted: other tests run beside it, so a group counts whose process is gone.
 leftovers() {
-	local groups
-	groups=$(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null | wc -l)
-	echo "$(wc -l </proc/mounts) mounts, $groups groups, $(grep -lsa "^$tinyvmm.ctr" /proc/[0-9]*/cmdline | wc -l) processes, $(losetup -a 2>/dev/null | wc -l) loop devices"
+	local group groups=0
+	while read -r group; do
+		[ -d "/proc/${group##*/ctr-}" ] || groups=$((groups + 1))
+	done < <(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null)
+	echo "$(wc -l </proc/mounts) mounts, $groups groups, $(grep -lsa "rootfs.$root" /proc/[0-9]*/cmdline | wc -l) processes, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
 }
