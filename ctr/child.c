@@ -40,8 +40,6 @@
 #endif
 #define USER_NAMESERVER "10.0.2.3"
 
-extern char **environ;
-
 /* --- namespaces ---------------------------------------------------------------------------------------------------------------- */
 
 static int join_namespaces(const struct container *container)

@@ -16,6 +16,7 @@
 #include "ctr/start.h"
 #include "guest/reaper.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 static const char *step_name(uint32_t step)
 {
@@ -84,10 +85,8 @@ int ended_status(struct container *container)
 	struct reaper_report report;
 	int status;
 
-	while (waitpid(container->pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return CTR_FAILED;
-	}
+	if (process_wait(container->pid, &status))
+		return CTR_FAILED;
 	container->pid = 0;
 	/* The last message counts: PID 1 also reports the end of a command that could not be started. */
 	struct reaper_report first = {0};

@@ -15,6 +15,7 @@
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 #include "vmm/util/parse.h"
+#include "vmm/util/process.h"
 
 #define RANGE_MIN 65536
 #define FILE_BYTES_MAX (1 << 20)
@@ -220,11 +221,10 @@ static int start_helper(pid_t *helper, const char *program, pid_t pid, const str
 static int wait_helper(pid_t helper, const char *program)
 {
 	int status;
+	int err = process_wait(helper, &status);
 
-	while (waitpid(helper, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
+	if (err)
+		return err;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
 		log_error("%s refused the container's ids (its message is above): " SUBUID " and " SUBGID " must have what it was given",
 			  program);

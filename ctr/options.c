@@ -13,7 +13,6 @@
 #include "vmm/util/log.h"
 #include "vmm/util/parse.h"
 
-#define TIMEOUT_MAX_S (366u * 24 * 3600)
 #define HOSTNAME_BYTES_MAX 63
 
 static struct spec *spec_of(const struct options *options)
@@ -167,20 +166,11 @@ static const char *take_workdir(struct options *options, char *value)
 
 static const char *take_env(struct options *options, char *value)
 {
-	struct spec *spec = spec_of(options);
-	size_t n = 0, key_len = strcspn(value, "=");
+	size_t key_len = strcspn(value, "=");
 
 	if (!value[key_len] || !key_len)
 		return "not NAME=VALUE";
-	while (spec->env && spec->env[n])
-		n++;
-	char **grown = realloc(spec->env, (n + 2) * sizeof(*grown));
-	if (!grown)
-		return strerror(ENOMEM);
-	grown[n] = value;
-	grown[n + 1] = NULL;
-	spec->env = grown;
-	return NULL;
+	return options_append(&spec_of(options)->env, value);
 }
 
 static bool parse_limit(const char *text, rlim_t *limit)
@@ -267,30 +257,6 @@ static const char *take_hostname(struct options *options, char *value)
 	return options_take_text(options, value);
 }
 
-static const char *take_name(struct options *options, char *value)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
-
-	if (strlen(value) > HOSTNAME_BYTES_MAX)
-		return "too long";
-	if (value[0] == '.')
-		return "starts with a dot";
-	if (strspn(value, allowed) != strlen(value))
-		return "holds other characters than it may";
-	return options_take_text(options, value);
-}
-
-static const char *take_timeout(struct options *options, char *value)
-{
-	uint64_t seconds;
-	int err = parse_u64(value, 0, TIMEOUT_MAX_S, &seconds);
-
-	if (err)
-		return err == -ERANGE ? "too long" : "not a number of seconds";
-	spec_of(options)->timeout_s = (unsigned)seconds;
-	return NULL;
-}
-
 /* --- limits -------------------------------------------------------------------------------------------------------------------------- */
 
 static const char *take_memory(struct options *options, char *value)
@@ -373,21 +339,7 @@ static const char *take_net_prio(struct options *options, char *value)
 
 static const char *take_hostfwd(void *target, char *value)
 {
-	struct spec *spec = target;
-	struct netdev_forward **last = &spec->netdev.forwards;
-	struct netdev_forward *forward = calloc(1, sizeof(*forward));
-
-	if (!forward)
-		return strerror(ENOMEM);
-	if (netdev_parse_forward(value, forward)) {
-		free(forward);
-		return "not a forwarding rule";
-	}
-	while (*last)
-		last = &(*last)->next;
-	forward->next = NULL;
-	*last = forward;
-	return NULL;
+	return netdev_add_forward(&((struct spec *)target)->netdev, value);
 }
 
 static const char *take_restrict(void *target, char *value)
@@ -524,7 +476,7 @@ const struct option_def ctr_run_options[] = {
 	  .takes = "up to 63 letters, digits, - and .", .help = "host name inside (the container's name)" },
 	{ .name = "init", .value = "on|off", .take = options_take_switch, .field = FIELD(init), .takes = "on or off",
 	  .help = "a small PID 1 above the command (on)" },
-	{ .name = "timeout", .value = "SECONDS", .take = take_timeout, .takes = "whole seconds, at most a year; 0 for no limit",
+	{ .name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "whole seconds, at most a year; 0 for no limit",
 	  .help = "end after so long, with status 124" },
 
 	{ .heading = "Limits" },
@@ -555,7 +507,7 @@ const struct option_def ctr_run_options[] = {
 		  "(repeatable), restrict, mtu=N" },
 
 	{ .heading = "Other" },
-	{ .name = "name", .value = "NAME", .take = take_name, .field = FIELD(name),
+	{ .name = "name", .value = "NAME", .take = options_take_name, .field = FIELD(name),
 	  .takes = "up to 63 letters, digits and _ + - ., the first of them no dot", .help = "the container's name (ctr-PID)" },
 	{ .name = "log-level", .value = "LEVEL", .take = options_take_log_level, .takes = "error, warn, info or debug",
 	  .help = "error, warn (default), info or debug" },

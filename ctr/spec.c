@@ -24,13 +24,7 @@ void spec_init(struct spec *spec)
 
 void spec_release(struct spec *spec)
 {
-	struct netdev_forward *next;
-
-	for (struct netdev_forward *forward = spec->netdev.forwards; forward; forward = next) {
-		next = forward->next;
-		free(forward);
-	}
-	spec->netdev.forwards = NULL;
+	netdev_release_forwards(&spec->netdev);
 	free(spec->env);
 	spec->env = NULL;
 }

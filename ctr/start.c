@@ -19,6 +19,7 @@
 #include "ctr/namespaces.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/process.h"
 
 /* --- messages ------------------------------------------------------------------------------------------------------------------ */
 
@@ -188,8 +189,7 @@ static int explain_end(struct container *container)
 {
 	int status = 0;
 
-	while (waitpid(container->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	process_wait(container->pid, &status);
 	container->pid = 0;
 	if (WIFSIGNALED(status))
 		log_error("the container was ended while it was set up, by signal %d%s", WTERMSIG(status),
@@ -273,8 +273,7 @@ void container_release(struct container *container)
 {
 	if (container->pid) {
 		kill(container->pid, SIGKILL);
-		while (waitpid(container->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		process_wait(container->pid, NULL);
 	}
 	cgroup_remove(container->cgroup);
 	cgroup_free(container->cgroup);

@@ -11,6 +11,7 @@
 
 #include <asm/ioctls.h>
 
+#include "guest/execute.h"
 #include "guest/protocol.h"
 
 #define PORT_WAIT_MS 5000
@@ -61,25 +62,6 @@ static void child_complain(const char *name, int err)
 	sys_write(2, line.buf, line.len);
 }
 
-/* Like execvp(3): the first that can be executed; otherwise "permission denied" if one was there. */
-static int search_and_execute(char **argv, char **env)
-{
-	const char *path = env_get(env, "PATH");
-	char candidate[4096];
-	int result = -ENOENT;
-
-	if (text_find(argv[0], '/'))
-		return (int)SYS3(execve, argv[0], argv, env);
-	while (path_next(&path, argv[0], candidate, sizeof(candidate))) {
-		int err = (int)SYS3(execve, candidate, argv, env);
-		if (err != -ENOENT && err != -ENOTDIR && err != -EACCES)
-			return err;
-		if (err == -EACCES)
-			result = err;
-	}
-	return result;
-}
-
 static char **command_env(struct init *in)
 {
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -110,7 +92,8 @@ static _Noreturn void child_main(struct command *cmd)
 			SYS3(dup3, cmd->child_fd[i], i, 0);
 	}
 	sys_sigmask(SYS_SIG_SETMASK, 0);
-	int err = env ? search_and_execute(in->config.argv, env) : -ENOMEM;
+	char tried[4096];
+	int err = env ? (int)execute(in->config.argv, env, tried, sizeof(tried)) : -ENOMEM;
 	child_complain(in->config.argv[0], err);
 	sys_exit(err == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }

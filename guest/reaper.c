@@ -17,7 +17,7 @@
 
 #include <asm/ioctls.h>
 
-#include "guest/init_parse.h"
+#include "guest/execute.h"
 #include "guest/sys.h"
 #include "guest/text.h"
 
@@ -144,27 +144,6 @@ static void set_filter(void)
 
 /* --- the command -------------------------------------------------------------------------------------------------------- */
 
-/* Like execvp(3): the first that can be executed; otherwise "permission denied" if one was there. `tried` is the last one's path. */
-static long search_and_execute(char **argv, char **env, char *tried, size_t tried_size)
-{
-	const char *path = env_get(env, "PATH");
-	long result = -ENOENT;
-
-	if (text_find(argv[0], '/')) {
-		struct text name = text_in(tried, tried_size);
-		text_add(&name, argv[0]);
-		return SYS3(execve, argv[0], argv, env);
-	}
-	while (path_next(&path, argv[0], tried, tried_size)) {
-		long err = SYS3(execve, tried, argv, env);
-		if (err != -ENOENT && err != -ENOTDIR && err != -EACCES)
-			return err;
-		if (err == -EACCES)
-			result = err;
-	}
-	return result;
-}
-
 /* For whom a file was built that this machine does not execute; 0 when it is no ELF file. */
 static uint32_t elf_machine(const char *path)
 {
@@ -207,7 +186,7 @@ static _Noreturn void become_command(char **argv, char **env)
 	sys_sigmask(SYS_SIG_SETMASK, 0);
 	if (plan.flags & REAPER_NO_NEW_PRIVS)
 		set_filter();
-	err = search_and_execute(argv, env, tried, sizeof(tried));
+	err = execute(argv, env, tried, sizeof(tried));
 	report_of(REAPER_NO_EXEC, err, err == -ENOEXEC ? elf_machine(tried) : 0, argv[0]);
 	sys_exit(err == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }

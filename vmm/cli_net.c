@@ -17,21 +17,7 @@
 
 static const char *take_hostfwd(void *target, char *value)
 {
-	struct config_net *net = target;
-	struct netdev_forward **last = &net->netdev.forwards;
-	struct netdev_forward *forward = calloc(1, sizeof(*forward));
-
-	if (!forward)
-		return strerror(ENOMEM);
-	if (netdev_parse_forward(value, forward)) {
-		free(forward);
-		return "not a forwarding rule";
-	}
-	while (*last)
-		last = &(*last)->next;
-	forward->next = NULL;
-	*last = forward;
-	return NULL;
+	return netdev_add_forward(&((struct config_net *)target)->netdev, value);
 }
 
 static const char *take_restrict(void *target, char *value)

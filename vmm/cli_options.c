@@ -12,8 +12,6 @@
 #include "vmm/util/log.h"
 #include "vmm/util/parse.h"
 
-#define TIMEOUT_MAX_S (366u * 24 * 3600)
-#define NAME_BYTES_MAX 63 /* a DNS label (RFC 1035, 2.3.4): the name is the guest's host name too */
 
 static struct config *config_of(const struct options *options)
 {
@@ -36,23 +34,14 @@ static const char *take_init(struct options *options, char *value)
 
 static const char *take_env(struct options *options, char *value)
 {
-	struct config *config = config_of(options);
-	size_t key_len = strcspn(value, "="), n = 0;
+	size_t key_len = strcspn(value, "=");
 
 	if (!value[key_len])
 		return "has no '='";
 	if (!key_len || strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != key_len ||
 	    (value[0] >= '0' && value[0] <= '9'))
 		return "not a variable's name before the '='";
-	while (config->env && config->env[n])
-		n++;
-	char **grown = realloc(config->env, (n + 2) * sizeof(*grown));
-	if (!grown)
-		return strerror(ENOMEM);
-	grown[n] = value;
-	grown[n + 1] = NULL;
-	config->env = grown;
-	return NULL;
+	return options_append(&config_of(options)->env, value);
 }
 
 static const char *take_cpus(struct options *options, char *value)
@@ -78,30 +67,6 @@ static const char *take_memory(struct options *options, char *value)
 	if (bytes % CONFIG_MEMORY_STEP_BYTES)
 		return "not a multiple of 1M";
 	config_of(options)->memory_bytes = bytes;
-	return NULL;
-}
-
-static const char *take_name(struct options *options, char *value)
-{
-	size_t len = strlen(value);
-
-	if (len > NAME_BYTES_MAX)
-		return "too long";
-	if (value[0] == '.')
-		return "starts with a dot";
-	if (strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != len)
-		return "holds other characters than it may";
-	return options_take_text(options, value);
-}
-
-static const char *take_timeout(struct options *options, char *value)
-{
-	uint64_t seconds;
-	int err = parse_u64(value, 0, TIMEOUT_MAX_S, &seconds);
-
-	if (err)
-		return err == -ERANGE ? "too long" : "not a number of seconds";
-	config_of(options)->timeout_s = (unsigned)seconds;
 	return NULL;
 }
 
@@ -244,13 +209,13 @@ const struct option_def cli_options[] = {
 	  .help = "AArch64: interrupt controller, KVM's GICv3 or\n"
 		  "GICv2, or our own GICv2 (what KVM has)" },
 	{ .name = "name", .value = "NAME",
-	  .take = take_name, .field = FIELD(name),
+	  .take = options_take_name, .field = FIELD(name),
 	  .takes = "up to 63 letters, digits and _ + - ., the first of them no dot",
 	  .help = "the machine's name (tinyvmm)" },
 
 	{ .heading = "Run" },
 	{ .name = "timeout", .value = "SECONDS",
-	  .take = take_timeout,
+	  .take = options_take_seconds, .field = FIELD(timeout_s),
 	  .takes = "whole seconds, at most a year; 0 for no limit",
 	  .help = "end after so long, with status 124" },
 	{ .name = "no-reboot",

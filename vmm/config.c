@@ -29,14 +29,8 @@ void config_init(struct config *config)
 
 void config_release(struct config *config)
 {
-	for (unsigned i = 0; i < config->net_count; i++) {
-		struct netdev_forward *next;
-		for (struct netdev_forward *f = config->net[i].netdev.forwards; f; f = next) {
-			next = f->next;
-			free(f);
-		}
-		config->net[i].netdev.forwards = NULL;
-	}
+	for (unsigned i = 0; i < config->net_count; i++)
+		netdev_release_forwards(&config->net[i].netdev);
 	free(config->env);
 	config->env = NULL;
 }

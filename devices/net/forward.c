@@ -2,6 +2,7 @@
 /* Forwarded ports of the user network: as people write them, and what can go wrong on the host's side. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,35 @@ int netdev_parse_forward(const char *text, struct netdev_forward *forward)
 		return -EINVAL;
 	*forward = parsed;
 	return 0;
+}
+
+const char *netdev_add_forward(struct netdev_config *config, const char *text)
+{
+	struct netdev_forward **last = &config->forwards;
+	struct netdev_forward *forward = calloc(1, sizeof(*forward));
+
+	if (!forward)
+		return strerror(ENOMEM);
+	if (netdev_parse_forward(text, forward)) {
+		free(forward);
+		return "not a forwarding rule";
+	}
+	while (*last)
+		last = &(*last)->next;
+	forward->next = NULL;
+	*last = forward;
+	return NULL;
+}
+
+void netdev_release_forwards(struct netdev_config *config)
+{
+	struct netdev_forward *next;
+
+	for (struct netdev_forward *forward = config->forwards; forward; forward = next) {
+		next = forward->next;
+		free(forward);
+	}
+	config->forwards = NULL;
 }
 
 int netdev_forward_probe(const struct netdev_forward *forward)

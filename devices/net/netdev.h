@@ -137,5 +137,9 @@ static inline int netdev_set_offloads(struct netdev *nd, uint64_t guest_features
  * -EINVAL, not logged.
  */
 int netdev_parse_forward(const char *text, struct netdev_forward *forward);
+/* The same, put behind those that the configuration has. NULL, or what is wrong (a constant string), not logged. */
+const char *netdev_add_forward(struct netdev_config *config, const char *text);
+/* Frees them all. */
+void netdev_release_forwards(struct netdev_config *config);
 
 #endif

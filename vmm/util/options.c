@@ -7,13 +7,17 @@
  */
 #include "vmm/util/options.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/util/log.h"
 #include "vmm/util/parse.h"
 
 #define HELP_COLUMN 32
+#define NAME_BYTES_MAX 63
+#define SECONDS_MAX (366u * 24 * 3600)
 #define WORD_MAX 24
 
 void options_fault(struct options *options, const char *given, const char *wrong, const char *takes)
@@ -256,6 +260,45 @@ const char *options_take_log_level(struct options *options, char *value)
 	if (i < 0)
 		return "no such level";
 	log_set_level((enum log_level)i);
+	return NULL;
+}
+
+const char *options_take_name(struct options *options, char *value)
+{
+	size_t len = strlen(value);
+
+	if (len > NAME_BYTES_MAX)
+		return "too long";
+	if (value[0] == '.')
+		return "starts with a dot";
+	if (strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != len)
+		return "holds other characters than it may";
+	return options_take_text(options, value);
+}
+
+const char *options_take_seconds(struct options *options, char *value)
+{
+	uint64_t seconds;
+	int err = parse_u64(value, 0, SECONDS_MAX, &seconds);
+
+	if (err)
+		return err == -ERANGE ? "too long" : "not a number of seconds";
+	*(unsigned *)options_field(options) = (unsigned)seconds;
+	return NULL;
+}
+
+const char *options_append(char ***list, char *value)
+{
+	size_t n = 0;
+
+	while (*list && (*list)[n])
+		n++;
+	char **grown = realloc(*list, (n + 2) * sizeof(*grown));
+	if (!grown)
+		return strerror(ENOMEM);
+	grown[n] = value;
+	grown[n + 1] = NULL;
+	*list = grown;
 	return NULL;
 }
 

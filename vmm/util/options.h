@@ -66,6 +66,13 @@ const char *options_take_flag(struct options *options, char *value);
 const char *options_take_switch(struct options *options, char *value);
 const char *options_take_log_level(struct options *options, char *value);
 
+/* The name of a machine or container, which is its host name too: a DNS label (RFC 1035, 2.3.4), and no hidden file. */
+const char *options_take_name(struct options *options, char *value);
+/* Whole seconds into an unsigned, at most a year. */
+const char *options_take_seconds(struct options *options, char *value);
+/* NULL, or what is wrong: puts `value` at the end of a NULL-terminated list, which is realloc'ed; NULL is an empty one. */
+const char *options_append(char ***list, char *value);
+
 /* A part of an option that has some: ",name" or ",name=value". */
 struct option_part {
 	const char *name;

@@ -43,14 +43,22 @@ int worker_start(struct worker *worker, const char *name, int (*job)(void *arg),
 	return 0;
 }
 
-int worker_wait(struct worker *worker)
+int process_wait(int pid, int *status)
 {
-	int status;
-
-	while (waitpid(worker->pid, &status, 0) < 0) {
+	while (waitpid(pid, status, 0) < 0) {
 		if (errno != EINTR)
 			return -errno;
 	}
+	return 0;
+}
+
+int worker_wait(struct worker *worker)
+{
+	int status;
+	int err = process_wait(worker->pid, &status);
+
+	if (err)
+		return err;
 	worker->pid = 0;
 	if (WIFSIGNALED(status)) {
 		log_error("the %s worker was ended by signal %d (%s)", worker->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -64,8 +72,7 @@ void worker_cancel(struct worker *worker)
 	if (worker->pid <= 0)
 		return;
 	kill(worker->pid, SIGKILL);
-	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	process_wait(worker->pid, NULL);
 	worker->pid = 0;
 }
 

@@ -26,6 +26,9 @@ int worker_wait(struct worker *worker);
 /* Ends one that is not needed any more, and waits. Accepts a zeroed or finished worker. */
 void worker_cancel(struct worker *worker);
 
+/* waitpid(2), begun again after a signal. 0 or a negative errno, not logged; `status` may be NULL. */
+int process_wait(int pid, int *status);
+
 /* Start and wait. */
 int worker_run(const char *name, int (*job)(void *arg), void *arg);
 

@@ -15,27 +15,15 @@
 #include "ctr/caps.h"
 #include "ctr/options.h"
 #include "ctr/run.h"
-#include "vmm/util/io.h"
+#include "tests/fakes/option_docs.h"
 
 #define MANUAL "docs/tinyvmm-ctr.1.scd"
 #define BASH "completion/tinyvmm.bash"
 #define ZSH "completion/_tinyvmm"
 
-static void load(const char *path, char **text)
-{
-	size_t len;
-
-	if (read_file(path, 1 << 20, text, &len))
-		fail_msg("%s: can't be read (the test runs in the source tree's top directory)", path);
-}
-
 static bool is_known(const char *name, size_t len)
 {
-	for (unsigned i = 0; i < ctr_run_option_count; i++) {
-		if (ctr_run_options[i].name && strlen(ctr_run_options[i].name) == len && !memcmp(ctr_run_options[i].name, name, len))
-			return true;
-	}
-	return false;
+	return is_in(ctr_run_options, ctr_run_option_count, name, len);
 }
 
 static void manual_has_the_table(void **state)
@@ -48,12 +36,7 @@ static void manual_has_the_table(void **state)
 	for (unsigned i = 0; i < ctr_run_option_count; i++) {
 		const struct option_def *option = &ctr_run_options[i];
 		char wanted[64];
-		if (option->heading)
-			snprintf(wanted, sizeof(wanted), "\n## %s\n", option->heading);
-		else if (option->letter)
-			snprintf(wanted, sizeof(wanted), "\n*-%c*, *--%s*%s", option->letter, option->name, option->value ? " " : "\n");
-		else
-			snprintf(wanted, sizeof(wanted), "\n*--%s*%s", option->name, option->value ? " " : "\n");
+		manual_line(option, wanted);
 		at = strstr(at, wanted);
 		if (!at)
 			fail_msg("the manual does not say '%s', or not in the table's order", wanted + 1);

@@ -12,25 +12,8 @@
 #include <cmocka.h>
 
 #include "ctr/options.h"
+#include "tests/fakes/option_docs.h"
 #include "vmm/cli_options.h"
-#include "vmm/util/io.h"
-
-static void load(const char *path, char **text)
-{
-	size_t len;
-
-	if (read_file(path, 1 << 20, text, &len))
-		fail_msg("%s: can't be read (the test runs in the source tree's top directory)", path);
-}
-
-static bool is_in(const struct option_def *defs, unsigned count, const char *name, size_t len)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (defs[i].name && strlen(defs[i].name) == len && !memcmp(defs[i].name, name, len))
-			return true;
-	}
-	return false;
-}
 
 static bool is_known(const char *name, size_t len)
 {
@@ -66,12 +49,7 @@ static void manual(void **state)
 	for (unsigned i = 0; i < cli_option_count; i++) {
 		const struct option_def *option = &cli_options[i];
 		char wanted[64];
-		if (option->heading)
-			snprintf(wanted, sizeof(wanted), "\n## %s\n", option->heading);
-		else if (option->letter)
-			snprintf(wanted, sizeof(wanted), "\n*-%c*, *--%s*%s", option->letter, option->name, option->value ? " " : "\n");
-		else
-			snprintf(wanted, sizeof(wanted), "\n*--%s*%s", option->name, option->value ? " " : "\n");
+		manual_line(option, wanted);
 		if (!strstr(text, wanted))
 			fail_msg("the manual does not say '%s'", wanted + 1);
 	}
