@@ -6,7 +6,7 @@
 #ifndef CTR_ROOTFS_H
 #define CTR_ROOTFS_H
 
-#include "ctr/archive.h"
+#include "ctr/archive/archive.h"
 #include "ctr/idmap.h"
 #include "ctr/spec.h"
 

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #include "ctr/caps.h"
-#include "ctr/cgroup.h"
+#include "ctr/cgroup/cgroup.h"
 #include "devices/net/netdev.h"
 
 #define SPEC_BINDS_MAX 64

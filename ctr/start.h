@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "ctr/cgroup.h"
+#include "ctr/cgroup/cgroup.h"
 #include "ctr/idmap.h"
 #include "ctr/rootfs.h"
-#include "ctr/seccomp.h"
+#include "ctr/seccomp/seccomp.h"
 #include "ctr/spec.h"
 
 struct container {

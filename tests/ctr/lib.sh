@@ -64,11 +64,11 @@ fails() {
 	fi
 }
 
-# What this test's containers may leave behind, counted: other tests run beside it, so a group counts whose process is gone.
+# What this test's containers may leave behind, counted. Other tests run beside it: a group counts when its process is gone, and stays gone.
 leftovers() {
 	local group groups=0
 	while read -r group; do
-		[ -d "/proc/${group##*/ctr-}" ] || groups=$((groups + 1))
+		[ -d "/proc/${group##*/ctr-}" ] || { sleep 0.2 && [ ! -d "$group" ]; } || groups=$((groups + 1))
 	done < <(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null)
-	echo "$(wc -l </proc/mounts) mounts, $groups groups, $(grep -lsa "rootfs.$root" /proc/[0-9]*/cmdline | wc -l) processes, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
+	echo "$(grep -c "$test_dir" /proc/mounts) mounts, $groups groups, $(grep -lsa "rootfs.$root" /proc/[0-9]*/cmdline | wc -l) processes, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
 }

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctr/archive_impl.h"
+#include "ctr/archive/archive_impl.h"
 #include "tests/fakes/fake_tar.h"
 #include "tests/fuzz/input.h"
 #include "vmm/util/log.h"

@@ -3,7 +3,7 @@
 #include <linux/seccomp.h>
 #include <string.h>
 
-#include "ctr/seccomp_impl.h"
+#include "ctr/seccomp/seccomp_impl.h"
 #include "tests/fuzz/input.h"
 #include "vmm/util/log.h"
 
