@@ -518,24 +518,48 @@ const struct option_def ctr_run_options[] = {
 const unsigned ctr_run_option_count = sizeof(ctr_run_options) / sizeof(*ctr_run_options);
 _Static_assert(sizeof(ctr_run_options) / sizeof(*ctr_run_options) <= OPTIONS_MAX, "struct options.seen has a bit for each option");
 
-enum options_result ctr_run_parse(struct spec *spec, int argc, char **argv)
+static enum options_result parse(struct options *options, struct spec *spec, int argc, char **argv)
 {
-	struct options options = {
-		.program = "tinyvmm ctr run",
-		.defs = ctr_run_options,
-		.def_count = ctr_run_option_count,
-		.target = spec,
-		.command = &spec->command,
-		.command_hint = "; a command for the container stands after '--'",
-	};
-
+	options->defs = ctr_run_options;
+	options->def_count = ctr_run_option_count;
+	options->target = spec;
+	options->command = &spec->command;
+	options->command_hint = "; a command for the container stands after '--'";
 	spec_init(spec);
-	if (!options_parse(&options, argc, argv))
+	if (!options_parse(options, argc, argv))
 		return OPTIONS_DONE;
 	/* The chroot rung has whatever network there is. */
 	if (spec->isolation == ISOLATION_CHROOT && spec->net == NET_USER && !spec->netdev.forwards)
 		spec->net = NET_HOST;
 	if (!spec->command || spec->isolation == ISOLATION_CHROOT)
 		spec->init = false;
-	return options.faults + spec_check(spec) ? OPTIONS_BAD : OPTIONS_RUN;
+	return options->faults + spec_check(spec) ? OPTIONS_BAD : OPTIONS_RUN;
+}
+
+enum options_result ctr_run_parse(struct spec *spec, int argc, char **argv)
+{
+	struct options options = {.program = "tinyvmm ctr run"};
+
+	return parse(&options, spec, argc, argv);
+}
+
+/* The first word; it is checked as --name is. */
+static void take_name_word(struct options *options, char *arg)
+{
+	struct spec *spec = spec_of(options);
+	unsigned i = 0;
+
+	while (strcmp(ctr_run_options[i].name ? ctr_run_options[i].name : "", "name"))
+		i++;
+	options->option = &ctr_run_options[i];
+	const char *wrong = spec->name ? "one name too many" : options_take_name(options, arg);
+	if (wrong)
+		options_fault(options, arg, wrong, ctr_run_options[i].takes);
+}
+
+enum options_result ctr_create_parse(struct spec *spec, int argc, char **argv)
+{
+	struct options options = {.program = "tinyvmm ctr create", .stray = take_name_word};
+
+	return parse(&options, spec, argc, argv);
 }

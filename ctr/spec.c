@@ -26,7 +26,8 @@ void spec_release(struct spec *spec)
 {
 	netdev_release_forwards(&spec->netdev);
 	free(spec->env);
-	spec->env = NULL;
+	free(spec->argv);
+	spec->env = spec->argv = NULL;
 }
 
 static unsigned fault(bool wrong, const char *text)

@@ -90,6 +90,10 @@ struct spec {
 	bool best_effort;	   /* a limit that the host can't enforce is a warning */
 
 	unsigned timeout_s;	   /* 0: none */
+
+	/* Only of a container that is kept (ctr/store/store.h). */
+	const char *writes_path;   /* a directory for the overlay's `upper` and `work`; NULL: in memory, dropped at the end */
+	char **argv;		   /* what it was parsed from, if that was made for it; freed with it */
 };
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table of `tinyvmm ctr`'s verbs: see ctr.h. */
-#include "ctr/ctr.h"
+#include "ctr/verbs/ctr.h"
 
 #include <stdio.h>
 #include <string.h>
