@@ -64,11 +64,23 @@ fails() {
 	fi
 }
 
-# What this test's containers may leave behind, counted. Other tests run beside it: a group counts when its process is gone, and stays gone.
+# Command lines of processes that run containers of this test's.
+our_processes() {
+	local file
+	for file in /proc/[0-9]*/cmdline; do
+		# One may end while it is looked at
+		tr '\0' ' ' <"$file" | grep -a "ctr run .*$root" | sed "s|^|${file//[^0-9]/}: |"
+	done 2>/dev/null
+}
+no_processes() { [ -z "$(our_processes)" ]; }
+
+# What this test's containers may leave behind. Other tests run beside it: a group counts when its process is gone, and stays gone.
 leftovers() {
 	local group groups=0
 	while read -r group; do
 		[ -d "/proc/${group##*/ctr-}" ] || { sleep 0.2 && [ ! -d "$group" ]; } || groups=$((groups + 1))
 	done < <(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null)
-	echo "$(grep -c "$test_dir" /proc/mounts) mounts, $groups groups, $(grep -lsa "rootfs.$root" /proc/[0-9]*/cmdline | wc -l) processes, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
+	# Whoever was killed is gone a moment later
+	wait_until 5 no_processes || our_processes
+	echo "$(grep -c "$test_dir" /proc/mounts) mounts, $groups groups, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
 }
