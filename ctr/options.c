@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -476,6 +477,9 @@ const struct option_def ctr_run_options[] = {
 	  .takes = "up to 63 letters, digits, - and .", .help = "host name inside (the container's name)" },
 	{ .name = "init", .value = "on|off", .take = options_take_switch, .field = FIELD(init), .takes = "on or off",
 	  .help = "a small PID 1 above the command (on)" },
+	{ .name = "terminal", .take = options_take_flag, .field = FIELD(terminal),
+	  .help = "for 'create': a terminal of its own, to attach\n"
+		  "to (a system has one without asking)" },
 	{ .name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "whole seconds, at most a year; 0 for no limit",
 	  .help = "end after so long, with status 124" },
 
@@ -518,6 +522,15 @@ const struct option_def ctr_run_options[] = {
 const unsigned ctr_run_option_count = sizeof(ctr_run_options) / sizeof(*ctr_run_options);
 _Static_assert(sizeof(ctr_run_options) / sizeof(*ctr_run_options) <= OPTIONS_MAX, "struct options.seen has a bit for each option");
 
+/* A system's own init ends by reboot(2), which in a PID namespace of its own ends that alone (pid_namespaces(7)). */
+static void let_init_end(struct spec *spec)
+{
+	if (spec->ns[NS_PID].share || spec->ns[NS_PID].join)
+		return;
+	spec->caps.bounding |= 1ull << CAP_SYS_BOOT;
+	spec->caps.permitted |= 1ull << CAP_SYS_BOOT;
+}
+
 static enum options_result parse(struct options *options, struct spec *spec, int argc, char **argv)
 {
 	options->defs = ctr_run_options;
@@ -533,6 +546,10 @@ static enum options_result parse(struct options *options, struct spec *spec, int
 		spec->net = NET_HOST;
 	if (!spec->command || spec->isolation == ISOLATION_CHROOT)
 		spec->init = false;
+	if (!spec->command && spec->root != ROOT_IMAGE) {
+		let_init_end(spec);
+		spec->terminal = true;
+	}
 	return options->faults + spec_check(spec) ? OPTIONS_BAD : OPTIONS_RUN;
 }
 

@@ -74,6 +74,7 @@ struct spec {
 	bool oom_score_set;
 	int oom_score;		   /* [process.oomScoreAdj] */
 	bool init;		   /* a PID 1 of ours above the command */
+	bool terminal;		   /* [process.terminal] in the background: it gets one; in the foreground the caller's decides */
 
 	/* [mounts] */
 	struct spec_bind bind[SPEC_BINDS_MAX];

@@ -240,6 +240,7 @@ void container_init(struct container *container, const struct spec *spec, bool t
 		.terminal = terminal,
 		.go = {-1, -1},
 		.report = {-1, -1},
+		.output_fd = -1,
 		.interrupt_fd = -1,
 		.peer_fd = -1,
 		.tty_fd = -1,

@@ -26,6 +26,8 @@ struct container {
 	int go[2];	       /* socket pair: [0] the parent's */
 	int report[2];	       /* pipe of struct reaper_report: [0] the parent's */
 	bool terminal;	       /* the command gets a terminal of its own */
+	bool detached;	       /* the command gets none of our streams but standard input */
+	int output_fd;	       /* detached, without a terminal: its standard output and error; the caller's */
 	int interrupt_fd;      /* the caller's: readable when the set-up is to be given up; -1: never */
 	int peer_fd;	       /* in the child: what becomes the standard streams; -1: they stay */
 	int tty_fd;	       /* its master, once container_start() returned; -1: none */

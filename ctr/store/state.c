@@ -19,9 +19,11 @@
 #define STATUS_BYTES_MAX 4096
 #define VERSION_NUMBER 1
 
-#define JSON_CALLS(X)                                                                                                                \
-	X(json_loadb) X(json_delete) X(json_object_get) X(json_array_size) X(json_array_get) X(json_string_value) X(json_integer_value) \
-	X(json_object) X(json_object_set_new) X(json_array) X(json_array_append_new) X(json_string) X(json_integer) X(json_true) X(json_false) X(json_dumps)
+#define JSON_CALLS(X)                                                                                                                    \
+	X(json_loadb)                                                                                                                    \
+	X(json_delete) X(json_object_get) X(json_array_size) X(json_array_get) X(json_string_value) X(json_integer_value) X(json_object) \
+		X(json_object_set_new) X(json_array) X(json_array_append_new) X(json_string) X(json_integer) X(json_true) X(json_false)  \
+			X(json_dumps)
 LIB_STRUCT(json_lib, JSON_CALLS);
 
 static int open_json(struct json_lib *lib)
@@ -29,7 +31,8 @@ static int open_json(struct json_lib *lib)
 	return LIB_OPEN(lib, "libjansson.so.4", "libjansson4", JSON_CALLS);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct reader {
 	struct json_lib lib;
@@ -160,7 +163,8 @@ int status_parse(const char *name, const char *text, size_t len, struct status *
 	return err;
 }
 
-/* --- reading, in a worker ----------------------------------------------------------------------------------------------------------------- */
+/* --- reading, in a worker
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 /* Strings come back one after the other, each with its NUL. */
 struct reading {
@@ -261,7 +265,8 @@ int description_read(const struct entry *entry, struct description *config)
 
 	*config = (struct description){0};
 	if (err == -ENOENT)
-		log_error("container '%s': " CONFIG_FILE " is missing: 'tinyvmm ctr delete --force %s' removes what is left", entry->name, entry->name);
+		log_error("container '%s': " CONFIG_FILE " is missing: 'tinyvmm ctr delete --force %s' removes what is left", entry->name,
+			  entry->name);
 	if (err)
 		return err;
 	err = unpack(reading, config);
@@ -282,7 +287,8 @@ int status_read(const struct entry *entry, struct status *status)
 	return 0;
 }
 
-/* --- writing ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- writing -----------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* NULL also for what is not UTF-8, and so can't be in JSON. */
 static char *config_text(const struct json_lib *lib, const struct description *config)

@@ -23,7 +23,8 @@
 /* Of a new directory whose name is taken by what a process with the same number left. */
 #define TRIES 100
 
-/* --- locks ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- locks ------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static int lock_fd(int fd, short type, bool wait)
 {
@@ -61,7 +62,8 @@ static int lock_store(const struct store *store)
 	return err ? err : fd;
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- opening ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static int find_path(char *path, size_t size)
 {
@@ -158,7 +160,8 @@ void store_close(struct store *store)
 	close_fd(&store->fd);
 }
 
-/* --- one container ---------------------------------------------------------------------------------------------------------------------- */
+/* --- one container ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static int fail(const char *name, const char *what, int err)
 {
@@ -168,8 +171,8 @@ static int fail(const char *name, const char *what, int err)
 
 static int taken(const char *name)
 {
-	log_error("container '%s': there is one of this name already ('tinyvmm ctr list'); another name, or 'tinyvmm ctr delete %s' first", name,
-		  name);
+	log_error("container '%s': there is one of this name already ('tinyvmm ctr list'); another name, or 'tinyvmm ctr delete %s' first",
+		  name, name);
 	return -EEXIST;
 }
 
@@ -246,7 +249,10 @@ static void explain_missing(struct store *store, const char *name)
 	while (names && names[count])
 		count++;
 	const char *near = count ? options_nearest(name, (const char *const *)names, sizeof(*names), count) : NULL;
-	log_error("container '%s': there is none of this name%s%s%s", name, near ? ": did you mean '" : count ? " ('tinyvmm ctr list')" : "",
+	log_error("container '%s': there is none of this name%s%s%s", name,
+		  near    ? ": did you mean '"
+		  : count ? " ('tinyvmm ctr list')"
+			  : "",
 		  near ? near : "", near ? "'?" : "");
 	store_free_names(names);
 }
@@ -326,7 +332,8 @@ int store_rename(struct store *store, struct entry *entry, const char *name)
 	return err ? fail(entry->name, "can't be renamed", err) : 0;
 }
 
-/* --- all of them ------------------------------------------------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------------------------------------------------------
+ */
 
 static int by_name(const void *a, const void *b)
 {
@@ -362,7 +369,8 @@ void store_free_names(char **names)
 	free(names);
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------------------------------
+ */
 
 bool entry_is_alive(const struct entry *entry)
 {
@@ -398,7 +406,8 @@ int entry_wait(const struct entry *entry)
 	return err ? fail(entry->name, "can't be waited for", err) : 0;
 }
 
-/* --- files -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- files
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 
 void entry_path(const struct store *store, const struct entry *entry, const char *file, char *path, size_t size)
 {

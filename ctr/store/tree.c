@@ -2,8 +2,8 @@
 /*
  * Whole directories: see tree.h.
  *
- * Removing goes by breadth: what is in a subdirectory's subdirectories is moved up beside it, so that two descriptors are enough however deep the
- * tree is, and each directory is moved once.
+ * Removing goes by breadth: what is in a subdirectory's subdirectories is moved up beside it, so that two descriptors are enough however
+ * deep the tree is, and each directory is moved once.
  */
 #include "ctr/store/tree.h"
 

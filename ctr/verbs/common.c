@@ -69,7 +69,8 @@ bool verb_parse(struct verb_line *line, int argc, char **argv, int *status)
 	return !options.faults;
 }
 
-/* --- the container of a verb ------------------------------------------------------------------------------------------------------------ */
+/* --- the container of a verb ------------------------------------------------------------------------------------------------------------
+ */
 
 int subject_open(struct subject *subject, const char *name, bool change)
 {
@@ -80,7 +81,7 @@ int subject_open(struct subject *subject, const char *name, bool change)
 	/* First, so that what the files say is of a life that had begun. */
 	subject->alive = !err && entry_is_alive(&subject->entry);
 	if (!err)
-		err = description_read(&subject->entry, &subject->config);
+		err = description_read(&subject->entry, &subject->description);
 	if (!err)
 		err = status_read(&subject->entry, &subject->status);
 	return err;
@@ -88,7 +89,7 @@ int subject_open(struct subject *subject, const char *name, bool change)
 
 void subject_close(struct subject *subject)
 {
-	description_release(&subject->config);
+	description_release(&subject->description);
 	entry_close(&subject->entry);
 	store_close(&subject->store);
 }
@@ -112,19 +113,19 @@ int subject_must_rest(const struct subject *subject)
 int subject_spec(struct subject *subject, struct spec *spec)
 {
 	static char program[] = "create";
-	struct description *config = &subject->config;
+	struct description *description = &subject->description;
 	char **argv = NULL;
 	int argc = 1;
 
 	spec_init(spec);
-	if (chdir(config->directory)) {
+	if (chdir(description->directory)) {
 		int err = -errno;
-		log_error("container '%s': %s, in which it was created: %s", subject->entry.name, config->directory, strerror(-err));
+		log_error("container '%s': %s, in which it was created: %s", subject->entry.name, description->directory, strerror(-err));
 		return err;
 	}
 	bool lacking = options_append(&argv, program);
-	for (; !lacking && config->arguments[argc - 1]; argc++)
-		lacking = options_append(&argv, config->arguments[argc - 1]);
+	for (; !lacking && description->arguments[argc - 1]; argc++)
+		lacking = options_append(&argv, description->arguments[argc - 1]);
 	enum options_result result = lacking ? OPTIONS_BAD : ctr_create_parse(spec, argc, argv);
 	/* The command is a part of it, and stays with the spec. */
 	spec->argv = argv;

@@ -8,6 +8,7 @@
 
 #include "ctr/options.h"
 #include "ctr/run.h"
+#include "ctr/verbs/verbs.h"
 #include "vmm/util/log.h"
 
 static void warn_of_rung(const struct spec *spec)
@@ -53,6 +54,21 @@ static const struct {
 	const char *help;
 } verbs[] = {
 	{"run", run_main, "run a command in a new container, and remove it"},
+	{"create", verb_create, "make a container that is kept"},
+	{"start", verb_start, "start it in the background"},
+	{"stop", verb_stop, "ask it to end"},
+	{"restart", verb_restart, "stop and start it"},
+	{"kill", verb_kill, "send it a signal"},
+	{"attach", verb_attach, "join this terminal to its terminal"},
+	{"pause", verb_pause, "freeze it"},
+	{"resume", verb_resume, "let it go on"},
+	{"wait", verb_wait, "wait until it has ended"},
+	{"list", verb_list, "list what there is"},
+	{"info", verb_info, "tell what is known of one"},
+	{"logs", verb_logs, "print what it printed"},
+	{"stats", verb_stats, "tell what it uses"},
+	{"rename", verb_rename, "give it another name"},
+	{"delete", verb_delete, "remove it with all that it wrote"},
 };
 
 int ctr_main(int argc, char **argv)

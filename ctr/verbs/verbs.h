@@ -47,7 +47,7 @@ const char *verb_take_help(struct options *options, char *value);
 struct subject {
 	struct store store;
 	struct entry entry;
-	struct description config;
+	struct description description;
 	struct status status;
 	bool alive;
 };
@@ -65,6 +65,9 @@ int subject_spec(struct subject *subject, struct spec *spec);
 
 /* A process descriptor of its first process, -ESRCH (logged) when it just ended. */
 int subject_pidfd(const struct subject *subject);
+
+/* What options_take_name() says of a name that is a word; logged. */
+bool verb_name_is_good(const char *name);
 
 int verb_create(int argc, char **argv);
 int verb_start(int argc, char **argv);
