@@ -46,7 +46,7 @@ guest/bare       guest/bare/x86_64 guest/bare/aarch64
 guest/bare/x86_64 guest/bare/*.h
 guest/bare/aarch64 guest/bare/*.h
 ctr/store        ctr/mapped.h vmm/util
-ctr/verbs        ctr/*.h ctr/store vmm/core vmm/util
+ctr/verbs        ctr/*.h ctr/cgroup ctr/store vmm/core vmm/util
 ctr              ctr/archive ctr/cgroup ctr/seccomp devices/net devices/block guest/reaper.h vmm/core vmm/util
 ctr/archive      vmm/util
 ctr/cgroup       vmm/util
