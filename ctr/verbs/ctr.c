@@ -35,7 +35,7 @@ static int run_main(int argc, char **argv)
 	case OPTIONS_BAD:
 		break;
 	case OPTIONS_RUN:
-		snprintf(name, sizeof(name), "ctr-%d", (int)getpid());
+		snprintf(name, sizeof(name), CGROUP_OF_RUN "%d", (int)getpid());
 		if (!spec.name)
 			spec.name = name;
 		if (!spec.hostname)
