@@ -76,6 +76,7 @@ kill -KILL "$pid"
 wait "$pid" 2>/dev/null
 check "nothing survives tinyvmm" wait_until 10 gone_args 'sleep.4711'
 # But its empty control groups do, until somebody starts another a while later
+# shellcheck disable=SC2317 # called by sweeps
 groups_of_killed() { find /sys/fs/cgroup -type d -name "ctr-$killed"; }
 killed=$pid
 
