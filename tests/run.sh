@@ -135,7 +135,7 @@ fuzz_part() {
 # Scripts that run on this machine, also on a /dev/kvm that only emulates
 host_scripts() {
 	part "test scripts"
-	build "program" tinyvmm guest-bare "$build/tests/unit/arch/x86_64/test_acpi"
+	build "program" tinyvmm guest-bare tests-ctr "$build/tests/unit/arch/x86_64/test_acpi"
 	local script argument log all=()
 	for script in tests/*/test_*.sh; do
 		case $script in
@@ -209,7 +209,7 @@ large_pages() {
 # Stock kernels. Two emulated machines side by side share the scripts; on hardware they run right here.
 nested_tests() {
 	part "stock kernels"
-	build "program, helpers" tinyvmm "$build/scripts/nameserver" "$build/scripts/nested/hold-vm" || return
+	build "program, helpers" tinyvmm tests-ctr "$build/scripts/nameserver" "$build/scripts/nested/hold-vm" || return
 	if ! tests/nested/prepare.sh >"$logs/prepare.log" 2>&1; then
 		result "not ok nested: no kernel or root image"
 		tail -n 20 "$logs/prepare.log"

@@ -25,6 +25,16 @@ check-unit: unit-tests ## unit tests (SAN=address,undefined or SAN=thread for sa
 	@failed=0; for t in $(UNIT_TESTS); do $$t >$$t.log 2>&1 || { failed=1; echo "FAILED: $$t"; cat $$t.log; }; done; \
 	cat $(UNIT_TESTS:%=%.log) | grep -c '\[       OK \]' | sed 's/$$/ unit tests passed/'; exit $$failed
 
+# What the containers' tests run besides, also where there is no compiler and no C library.
+TESTS_CTR := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/ctr/*.c))
+
+$(BUILD)/tests/ctr/%: tests/ctr/%.c
+	@mkdir -p $(@D)
+	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -O2 -static -s -o $@ $<
+
+.PHONY: tests-ctr
+tests-ctr: $(TESTS_CTR)
+
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, libFuzzer with address and undefined-behaviour sanitizers, seeds in tests/fuzz/seeds/NAME/.
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_TARGETS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)

@@ -26,6 +26,16 @@ make_root() {
 	chmod 755 "$test_dir" "$root"
 }
 
+# helper NAME: the path of a program that comes with these tests: one that make built, or one that is compiled now.
+helper() {
+	local source=$here/$1.c built=${BUILD:-$here/../../build/$(uname -m)}/tests/ctr/$1
+	if [ -x "$built" ] && ! [ "$source" -nt "$built" ]; then
+		echo "$built"
+	elif ! command -v "$1"; then
+		cc -std=gnu11 -D_GNU_SOURCE -O2 -static -s -o "$test_dir/$1" "$source" >&2 && echo "$test_dir/$1"
+	fi
+}
+
 # ctr ARG...: runs a container to its end; $status, $output and $errors are what it gave. Standard input is ours.
 ctr() {
 	status=0

@@ -40,7 +40,13 @@ case " $* " in
 	;;
 esac
 case " $* " in
-*/ctr/*) for program in setpriv newuidmap newgidmap; do programs+=(--program "$(program_path "$program")"); done ;;
+*/ctr/*)
+	for program in setpriv newuidmap newgidmap; do programs+=(--program "$(program_path "$program")"); done
+	# make tests-ctr
+	for program in "$build"/tests/ctr/*; do
+		[ ! -x "$program" ] || programs+=(--program "$program")
+	done
+	;;
 esac
 # Linux's clock ticks by real time, its work goes on as the host's load lets it: four processors of a Raspberry Pi, in which a tick costs many
 # exits, can end up doing nothing but ticks. On these boards time is counted in instructions instead (2 ns each), which also keeps
