@@ -241,7 +241,7 @@ static int connect_host(const struct veth *veth, const struct host *host, struct
 static int connect_job(void *arg)
 {
 	struct veth *veth = arg;
-	struct veth_net net;
+	struct veth_net net = {0};
 	struct host host;
 	char name[IFNAMSIZ];
 	int lock = host_lock();

@@ -5,18 +5,51 @@
 # namespace of its own, which is the host to these containers, with another behind it, so that the machine's own network stays as it is.
 # shellcheck disable=SC2016 # expansions are the container's
 set -u
-if [ "${1:-}" != --inside ]; then
-	# shellcheck source=tests/lib.sh
-	[ "$(id -u)" = 0 ] || { . "$(dirname "$0")/../lib.sh" && skip "veth pairs" "this takes root" && exit; }
-	# What a container needs where no helper loads a kernel's modules when they are first asked for
-	modprobe -q -a veth bridge nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_fib_ipv4 2>/dev/null
-	exec unshare -n bash "$0" --inside "$@"
-fi
-shift
+inside=''
+[ "${1:-}" != --inside ] || { inside=1 && shift; }
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/ctr/lib.sh
 . tests/ctr/lib.sh
 tinyvmm=${1:-$TINYVMM}
+[ "$(id -u)" = 0 ] || { skip "veth pairs" "this takes root" && exit; }
+root=$test_dir/root
+make_root "$root"
+busybox=$root/bin/busybox
+drivers=(nfnetlink bridge veth nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_fib_ipv4)
+
+# A kernel that lacks one driver after the other, which helpers don't load either: only in an emulated machine, whose kernel is ours to spoil.
+without_drivers() {
+	local helper i said=(
+		"can't be reached.*modprobe nfnetlink" "bridge tinyvmm0 can't be made.*modprobe bridge;" "veth tvm0 can't be made.*modprobe veth;"
+		"the packet filter \(nf_tables\).*modprobe -a nf_tables" "chain of type nat.*modprobe.*nft_chain_nat"
+		"rule with nat.*modprobe.*nft_nat" "rule with masquerade.*modprobe.*nft_masq" "rule with ct and.*modprobe.*nft_ct")
+	helper=$(cat /proc/sys/kernel/modprobe)
+	echo >/proc/sys/kernel/modprobe
+	for ((i = ${#drivers[@]} - 1; i >= 0; i--)); do
+		modprobe -q -r "${drivers[i]}" 2>/dev/null
+	done
+	for ((i = 0; i < ${#said[@]}; i++)); do
+		if grep -q "^${drivers[i]} " /proc/modules; then
+			skip "no ${drivers[i]}" "it is loaded, and can't be removed"
+		else
+			fails "no ${drivers[i]}" 125 "${said[i]}" --rootfs "$root" --net veth,hostfwd=8080-:80 -- true
+		fi
+		modprobe -q "${drivers[i]}"
+	done
+	echo "$helper" >/proc/sys/kernel/modprobe
+}
+
+if [ -z "$inside" ]; then
+	if [ "${NESTED:-}" = 1 ]; then
+		without_drivers
+	else
+		skip "a kernel without drivers" "only where it can be made so, in the nested tests"
+	fi
+	# Where no helper loads what a container is the first to need
+	modprobe -q -a "${drivers[@]}" 2>/dev/null
+	unshare -n -m bash tests/ctr/test_veth.sh --inside "$@" || test_status=1
+	exit "$test_status"
+fi
 ip link set lo up
 if ! ip link add tvmtest type bridge 2>/dev/null || ! ip link add tvmtest0 master tvmtest type veth peer name tvmtest1 2>/dev/null; then
 	skip "veth pairs" "this kernel has no veth or no bridge"
@@ -24,9 +57,6 @@ if ! ip link add tvmtest type bridge 2>/dev/null || ! ip link add tvmtest0 maste
 fi
 ip link del tvmtest0
 ip link del tvmtest
-root=$test_dir/root
-make_root "$root"
-busybox=$root/bin/busybox
 
 # --- a host and its neighbour ---------------------------------------------------------------------------------------------------------
 
@@ -106,6 +136,28 @@ veth veth -- sh -c "$address"
 same "a network that the host has a route to is not taken" 10.89.0.2/16 "$output"
 ip route del 10.88.4.0/24
 check "nothing is left of these" clean
+
+# --- names -------------------------------------------------------------------------------------------------------------------------------
+
+# Mounts are this script's own too.
+mount -t tmpfs run /run
+mkdir -p /run/systemd/resolve
+touch "$test_dir/resolv.conf"
+if mount --bind "$test_dir/resolv.conf" /etc/resolv.conf; then
+	echo 'nameserver 192.0.2.2' >"$test_dir/resolv.conf"
+	echo 'nameserver 192.0.2.3' >/run/systemd/resolve/resolv.conf
+	veth veth -- cat /etc/resolv.conf
+	same "the host's name server" "nameserver 192.0.2.2" "$output$errors"
+	echo 'nameserver 127.0.0.53' >"$test_dir/resolv.conf"
+	veth veth -- cat /etc/resolv.conf
+	same "that of systemd-resolved, where the host's is its loopback's" "nameserver 192.0.2.3" "$output$errors"
+	rm /run/systemd/resolve/resolv.conf
+	veth veth -- cat /etc/resolv.conf
+	matches "none that can be reached: is said" "names no server but its own loopback" "$errors"
+	umount /etc/resolv.conf
+else
+	skip "name servers" "/etc/resolv.conf can't be covered here"
+fi
 
 # --- several ------------------------------------------------------------------------------------------------------------------------------
 
