@@ -114,11 +114,13 @@ static int get_card(const struct container *container)
 {
 	char message;
 	int none, rtnl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	int err = rtnl < 0 ? -errno : send_message(container->go[1], CHILD_VETH, rtnl);
+	int err = rtnl < 0 ? -errno : 0;
 
-	close_fd(&rtnl);
 	if (err)
 		log_error("--net veth: the container's interfaces can't be reached (rtnetlink): %s", strerror(-err));
+	else
+		err = send_message(container->go[1], CHILD_VETH, rtnl);
+	close_fd(&rtnl);
 	/* Without an answer it could not, and has said why. */
 	return err ? err : receive_message(container->go[1], &message, &none);
 }

@@ -148,7 +148,7 @@ void host_drop_bridge(struct host *host, int but)
 		log_warn("--net veth: " VETH_BRIDGE " can't be removed: %s", strerror(-err));
 }
 
-/* --- the container's address ------------------------------------------------------------------------------------------------------- */
+/* --- the container's address ---------------------------------------------------------------------------------------------------------- */
 
 /* What no container may get: other containers' addresses on this bridge, and all that the host has. */
 static size_t list_taken(const struct host *host, uint32_t *taken)

@@ -31,7 +31,7 @@ int rtnl_init(struct rtnl *rtnl, int fd)
 	return open_library(&rtnl->lib);
 }
 
-/* --- one request ------------------------------------------------------------------------------------------------------------------ */
+/* --- one request ---------------------------------------------------------------------------------------------------------------------- */
 
 static void *begin(struct rtnl *rtnl, struct request *request, uint16_t type, uint16_t flags, size_t extra_bytes)
 {
@@ -94,7 +94,7 @@ static int change(struct rtnl *rtnl, struct request *request)
 	return talk(rtnl, request, NULL, NULL);
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------------------------------- */
+/* --- lists ---------------------------------------------------------------------------------------------------------------------------- */
 
 struct listing {
 	struct rtnl *rtnl;
@@ -270,7 +270,7 @@ int rtnl_find(struct rtnl *rtnl, const char *name)
 	return err ? err : index;
 }
 
-/* --- changes ----------------------------------------------------------------------------------------------------------------------- */
+/* --- changes -------------------------------------------------------------------------------------------------------------------------- */
 
 int rtnl_add_bridge(struct rtnl *rtnl, const char *name, const uint8_t mac[RTNL_MAC_BYTES])
 {

@@ -2,7 +2,7 @@
 /*
  * nf_tables: see rules.h. What nft(8) shows of a container with the address 10.88.0.2 and a forwarded port:
  *
- *     table ip tinyvmm-tvm0 {
+ *     table ip tinyvmm-7 {
  *         flags owner
  *         chain guard { type filter hook prerouting priority raw;
  *             iifname "tinyvmm0" ip daddr 127.0.0.0/8 drop
@@ -48,13 +48,16 @@
 #include "vmm/util/lib.h"
 #include "vmm/util/log.h"
 
-#define NFT_CALLS(X)                                                                                                                      \
-	X(nftnl_nlmsg_build_hdr)                                                                                                          \
-	X(nftnl_batch_begin) X(nftnl_batch_end) X(nftnl_table_alloc) X(nftnl_table_free) X(nftnl_table_set_str) X(nftnl_table_set_u32)    \
-		X(nftnl_table_nlmsg_build_payload) X(nftnl_chain_alloc) X(nftnl_chain_free) X(nftnl_chain_set_str) X(nftnl_chain_set_u32) \
-			X(nftnl_chain_set_s32) X(nftnl_chain_nlmsg_build_payload) X(nftnl_rule_alloc) X(nftnl_rule_free)                  \
-				X(nftnl_rule_set_str) X(nftnl_rule_add_expr) X(nftnl_rule_nlmsg_build_payload) X(nftnl_expr_alloc)        \
-					X(nftnl_expr_set_u32) X(nftnl_expr_set)
+#define NFT_CALLS(X)                                                                                                               \
+	X(nftnl_nlmsg_build_hdr)                                                                                                   \
+	X(nftnl_batch_begin)                                                                                                       \
+	X(nftnl_batch_end)                                                                                                         \
+	X(nftnl_table_alloc)                                                                                                       \
+	X(nftnl_table_free) X(nftnl_table_set_str) X(nftnl_table_set_u32) X(nftnl_table_nlmsg_build_payload) X(nftnl_chain_alloc)  \
+		X(nftnl_chain_free) X(nftnl_chain_set_str) X(nftnl_chain_set_u32) X(nftnl_chain_set_s32)                           \
+			X(nftnl_chain_nlmsg_build_payload) X(nftnl_rule_alloc) X(nftnl_rule_free) X(nftnl_rule_set_str)            \
+				X(nftnl_rule_add_expr) X(nftnl_rule_nlmsg_build_payload) X(nftnl_expr_alloc) X(nftnl_expr_set_u32) \
+					X(nftnl_expr_set)
 LIB_STRUCT(nft_lib, NFT_CALLS);
 
 /* More than any message of ours takes, so that only their number has to be known before. */
@@ -93,7 +96,7 @@ int rules_open(void)
 	return err;
 }
 
-/* --- a transaction ----------------------------------------------------------------------------------------------------------------- */
+/* --- a transaction -------------------------------------------------------------------------------------------------------------------- */
 
 static struct nlmsghdr *begin(struct batch *batch, const char *what, uint16_t type, uint16_t flags)
 {
@@ -142,8 +145,7 @@ static void add_chain(struct batch *batch, const char *name, const char *type, u
 	end(batch, header);
 }
 
-/* --- a rule: expressions one behind the other, each of which may end it ----------------------------------------------------------------
- */
+/* --- a rule: expressions one behind the other, each of which may end it --------------------------------------------------------------- */
 
 /* NULL goes through all of these, so that a rule is written without a look at memory in each line. */
 static struct nftnl_rule *begin_rule(struct batch *batch, const char *chain)
@@ -278,8 +280,7 @@ static void redirect(struct batch *batch, struct nftnl_rule *rule, uint32_t addr
 	    {NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1}, {NFTNL_EXPR_NAT_REG_PROTO_MIN, NFT_REG_2});
 }
 
-/* --- the rules --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the rules ------------------------------------------------------------------------------------------------------------------------ */
 
 static void add_guard(struct batch *batch, const struct rules *rules)
 {
@@ -357,7 +358,7 @@ static void add_return(struct batch *batch, const struct rules *rules, struct ve
 
 static void fill(struct batch *batch, const struct rules *rules)
 {
-	snprintf(batch->table, sizeof(batch->table), "tinyvmm-%s", rules->card);
+	snprintf(batch->table, sizeof(batch->table), "tinyvmm-%d", rules->card);
 	batch->what[0] = "packet filter (nf_tables)";
 	end(batch, batch->lib.nftnl_batch_begin(batch->room, batch->count++));
 	add_table(batch);
@@ -379,8 +380,7 @@ static void fill(struct batch *batch, const struct rules *rules)
 	end(batch, batch->lib.nftnl_batch_end(batch->room + batch->len, batch->count++));
 }
 
-/* --- to the kernel
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* --- to the kernel -------------------------------------------------------------------------------------------------------------------- */
 
 static int explain(const struct batch *batch, uint32_t seq, int err)
 {

@@ -52,7 +52,7 @@ static const char *bridge_of(const struct veth *veth)
 	return veth->config->bridge ? veth->config->bridge : VETH_BRIDGE;
 }
 
-/* --- the ports of the host -------------------------------------------------------------------------------------------------------- */
+/* --- the ports of the host ------------------------------------------------------------------------------------------------------------ */
 
 /*
  * Held although packets for it never arrive here: nobody else takes a port that would be dead, and a second container is refused the same
@@ -107,8 +107,7 @@ int veth_new(struct veth **out, const struct veth_config *config, const struct n
 	return err;
 }
 
-/* --- the pair ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the pair ------------------------------------------------------------------------------------------------------------------------- */
 
 static void choose_name(const struct host *host, char name[IFNAMSIZ])
 {
@@ -213,10 +212,10 @@ static bool is_loopback(const struct netdev_forward *forward)
 	return ntohl(forward->host_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-static int connect_host(const struct veth *veth, const struct host *host, struct veth_net net, const char *card)
+static int connect_host(const struct veth *veth, const struct host *host, struct veth_net net)
 {
 	const struct rules rules = {
-		.card = card,
+		.card = veth->made->card,
 		.bridge = host->bridge.name,
 		.net = net,
 		.apart = !veth->config->bridge,
@@ -235,8 +234,7 @@ static int connect_host(const struct veth *veth, const struct host *host, struct
 	return err ? err : enable_forwarding();
 }
 
-/* --- beginning and end
- * -------------------------------------------------------------------------------------------------------------------- */
+/* --- beginning and end ---------------------------------------------------------------------------------------------------------------- */
 
 static int connect_job(void *arg)
 {
@@ -260,7 +258,7 @@ static int connect_job(void *arg)
 	if (!err)
 		err = set_up_child(veth, &host, net);
 	if (!err)
-		err = connect_host(veth, &host, net, name);
+		err = connect_host(veth, &host, net);
 	host_release(&host);
 	close_fd(&lock);
 	return err;
@@ -278,9 +276,13 @@ int veth_connect(struct veth *veth, int child)
 	return worker_run("network", connect_job, veth);
 }
 
-/* By numbers, which the kernel does not give again soon: by name it could be the next container's already. */
-static void undo(const struct made *made)
+/*
+ * By numbers, which the kernel does not give again soon: by name it could be the next container's already. The rules go after the card
+ * that they guard the host from.
+ */
+static void undo(struct veth *veth)
 {
+	const struct made *made = veth->made;
 	struct host host;
 	int lock = host_lock();
 
@@ -288,12 +290,13 @@ static void undo(const struct made *made)
 		return;
 	int err = host_open(&host);
 	if (!err && made->card) {
-		/* Gone with its namespace, it may be already. */
+		/* It may be gone already, with its namespace. */
 		err = rtnl_delete_link(&host.rtnl, made->card);
 		if (err && err != -ENODEV)
 			log_warn("--net veth: the container's card on the host can't be removed: %s", strerror(-err));
 		err = 0;
 	}
+	close_fd(&veth->rules_fd);
 	if (!err && made->bridge)
 		host_drop_bridge(&host, made->card);
 	host_release(&host);
@@ -304,9 +307,9 @@ void veth_free(struct veth *veth)
 {
 	if (!veth)
 		return;
-	close_fd(&veth->rules_fd);
 	if (veth->made && (veth->made->card || veth->made->bridge))
-		undo(veth->made);
+		undo(veth);
+	close_fd(&veth->rules_fd);
 	for (unsigned i = 0; i < veth->held_count; i++)
 		close_fd(&veth->held[i]);
 	shared_free(veth->made, sizeof(*veth->made));

@@ -166,7 +166,7 @@ first=$container
 check "the host reaches the container" wait_until 30 fetches fetch http://10.88.0.2/blob
 same "our bridge has no IPv6 (CVE-2020-13401)" "" "$(ip -6 -o addr show dev tinyvmm0)"
 if command -v nft >/dev/null; then
-	matches "its rules are in a table of its own, with an owner" 'table ip tinyvmm-tvm0 .*flags owner' "$(nft list ruleset | tr '\n' ' ')"
+	matches "its rules are in a table of its own, with an owner" 'table ip tinyvmm-[0-9]+ .*flags owner' "$(nft list ruleset | tr '\n' ' ')"
 else
 	skip "its rules are in a table of its own" "nft is not installed"
 fi
@@ -191,6 +191,19 @@ same "have six addresses" 6 "$(sort -u "$test_dir"/many.? | wc -l)"
 kill -TERM "${pids[@]}"
 wait "${pids[@]}"
 same "one is left" "out0 tinyvmm0 tvm0 " "$(links)"
+failed=0
+for _ in 1 2; do
+	pids=()
+	for n in $(seq 12); do
+		begin "short.$n" "veth,hostfwd=$((9000 + n))-:80" -- sh -c "$address"
+		pids+=("$container")
+	done
+	for n in "${pids[@]}"; do
+		wait "$n" || failed=$((failed + 1))
+	done
+done
+same "many that begin and end at once don't disturb each other" "0 failed" "$failed failed$(cat "$test_dir"/short.*.err)"
+same "one is left again" "out0 tinyvmm0 tvm0 " "$(links)"
 kill -KILL "$first"
 wait "$first" 2>/dev/null
 # shellcheck disable=SC2317
