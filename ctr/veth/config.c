@@ -23,7 +23,7 @@ static const char *parse_address(const char *text, uint32_t *address)
 	struct in_addr in;
 
 	if (strchr(text, ':'))
-		return "IPv6, which --net veth has not: an IPv4 address";
+		return "IPv6, which --net veth has not";
 	if (inet_pton(AF_INET, text, &in) != 1)
 		return "not an IPv4 address";
 	*address = ntohl(in.s_addr);
@@ -52,9 +52,9 @@ const char *veth_take_ip(struct veth_config *config, const char *value)
 	uint32_t address;
 
 	if (strchr(value, ':'))
-		return "IPv6, which --net veth has not: an IPv4 address";
+		return "IPv6, which --net veth has not";
 	if (!slash)
-		return "has no prefix length: ADDRESS/24, as the bridge's network has it";
+		return "has no prefix length";
 	size_t len = (size_t)(slash - value);
 	if (len >= sizeof(copy))
 		return "not an IPv4 address";
