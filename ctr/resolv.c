@@ -52,7 +52,7 @@ char *resolv_of_host(void)
 		else
 			first = text;
 	}
-	log_warn("the host's /etc/resolv.conf names no server but its own loopback, which the container can't reach: --bind "
+	log_warn("the host's /etc/resolv.conf names no server that the container can reach, the host's loopback at most: --bind "
 		 "FILE:/etc/resolv.conf:ro gives it another");
 	return first;
 }

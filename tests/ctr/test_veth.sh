@@ -153,7 +153,7 @@ if mount --bind "$test_dir/resolv.conf" /etc/resolv.conf; then
 	same "that of systemd-resolved, where the host's is its loopback's" "nameserver 192.0.2.3" "$output$errors"
 	rm /run/systemd/resolve/resolv.conf
 	veth veth -- cat /etc/resolv.conf
-	matches "none that can be reached: is said" "names no server but its own loopback" "$errors"
+	matches "none that can be reached: is said" "names no server that the container can reach" "$errors"
 	umount /etc/resolv.conf
 else
 	skip "name servers" "/etc/resolv.conf can't be covered here"
@@ -202,7 +202,7 @@ for _ in 1 2; do
 		wait "$n" || failed=$((failed + 1))
 	done
 done
-same "many that begin and end at once don't disturb each other" "0 failed" "$failed failed$(cat "$test_dir"/short.*.err)"
+same "many that begin and end at once don't disturb each other" "0 failed" "$failed failed$(cat "$test_dir"/short.*.err | grep -v "/etc/resolv.conf")"
 same "one is left again" "out0 tinyvmm0 tvm0 " "$(links)"
 kill -KILL "$first"
 wait "$first" 2>/dev/null
