@@ -85,7 +85,8 @@ _tinyvmm_ctr_value() {
 	--net | -n)
 		case $cur in
 		user,*) _tinyvmm_parts "hostfwd= restrict mtu=" ;;
-		*) _tinyvmm_words "user host none" ;;
+		veth,*) _tinyvmm_parts "bridge= ip= gateway= hostfwd= mtu=" ;;
+		*) _tinyvmm_words "user veth host none" ;;
 		esac
 		;;
 	--log-level) _tinyvmm_words "error warn info debug" ;;

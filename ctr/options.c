@@ -370,9 +370,36 @@ static const struct option_part user_parts[] = {
 	{.name = "mtu", .valued = true, .take = take_mtu, .takes = "a number from 68 to 65520"},
 };
 
+static const char *take_bridge(void *target, char *value)
+{
+	return veth_take_bridge(&((struct spec *)target)->veth, value);
+}
+
+static const char *take_ip(void *target, char *value)
+{
+	return veth_take_ip(&((struct spec *)target)->veth, value);
+}
+
+static const char *take_gateway(void *target, char *value)
+{
+	return veth_take_gateway(&((struct spec *)target)->veth, value);
+}
+
+static const struct option_part veth_parts[] = {
+	{.name = "bridge", .valued = true, .take = take_bridge, .takes = "a bridge of the host, such as br0"},
+	{.name = "ip", .valued = true, .take = take_ip, .takes = "an IPv4 address and its network's prefix length, such as 10.88.0.5/16"},
+	{.name = "gateway", .valued = true, .take = take_gateway, .takes = "an IPv4 address"},
+	{.name = "hostfwd",
+	 .valued = true,
+	 .repeats = true,
+	 .take = take_hostfwd,
+	 .takes = "[tcp:|udp:][ADDR:]PORT-:PORT, such as tcp:0.0.0.0:8080-:80"},
+	{.name = "mtu", .valued = true, .take = take_mtu, .takes = "a number from 68 to 65520"},
+};
+
 static const char *take_net(struct options *options, char *value)
 {
-	static const char *const words[] = {[NET_NONE] = "none", [NET_USER] = "user", [NET_HOST] = "host", NULL};
+	static const char *const words[] = {[NET_NONE] = "none", [NET_USER] = "user", [NET_HOST] = "host", [NET_VETH] = "veth", NULL};
 	struct spec *spec = spec_of(options);
 	char *kind, *rest;
 	int i = -1;
@@ -386,8 +413,10 @@ static const char *take_net(struct options *options, char *value)
 		spec->ns[NS_NET].share = true;
 	if (spec->net == NET_USER)
 		options_take_parts(options, kind, value, user_parts, sizeof(user_parts) / sizeof(*user_parts), spec);
+	else if (spec->net == NET_VETH)
+		options_take_parts(options, kind, value, veth_parts, sizeof(veth_parts) / sizeof(*veth_parts), spec);
 	else if (*value)
-		return "only --net user has parts";
+		return "only --net user and --net veth have parts";
 	return NULL;
 }
 
@@ -505,10 +534,12 @@ const struct option_def ctr_run_options[] = {
 
 	{ .heading = "Network" },
 	{ .name = "net", .letter = 'n', .value = "KIND[,PART]...", .take = take_net,
-	  .takes = "none, host, or user[,hostfwd=RULE]...[,restrict][,mtu=N]",
-	  .help = "user (default; no root needed), host or none.\n"
+	  .takes = "none, host, user[,hostfwd=RULE]...[,restrict][,mtu=N], or veth[,bridge=NAME][,ip=ADDR/PREFIX][,gateway=ADDR][,hostfwd=RULE]...[,mtu=N]",
+	  .help = "user (default; no root needed), veth (root; the\n"
+		  "kernel's own speed), host or none.\n"
 		  "Parts of user: hostfwd=tcp:127.0.0.1:2222-:22\n"
-		  "(repeatable), restrict, mtu=N" },
+		  "(repeatable), restrict, mtu=N; of veth: bridge=,\n"
+		  "ip=ADDR/PREFIX, gateway=, hostfwd=, mtu=" },
 
 	{ .heading = "Other" },
 	{ .name = "name", .value = "NAME", .take = options_take_name, .field = FIELD(name),

@@ -18,7 +18,7 @@
 #include "vmm/util/parse.h"
 
 /* A process of another PID namespace seems to be gone, too. Its groups have processes in them, but for a moment at the beginning. */
-#define AGE_MIN_S 10
+#define AGE_MIN_S 2
 
 static bool is_left(int parent, const char *name)
 {
