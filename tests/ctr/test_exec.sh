@@ -41,7 +41,7 @@ as=()
 # shellcheck disable=SC2317 # called by name
 remove_all() {
 	local name
-	for name in $("$tinyvmm" ctr list -q); do "$tinyvmm" ctr delete --force "$name"; done
+	for name in $("${as[@]}" "$tinyvmm" ctr list -q); do "${as[@]}" "$tinyvmm" ctr delete --force "$name"; done
 }
 at_end+=(remove_all)
 
@@ -214,6 +214,21 @@ works start old
 wait_until 20 sleeps 4723
 gives_in "--isolation chroot" "busybox bin dev etc proc root sbin sys tmp var" old -- sh -c 'echo $(readlink /bin/sh) $(cd /; echo *)'
 works delete --force old
+# What an image says of the environment, and the container's root has forgotten
+mkdir -p "$test_dir/image"
+tar -C "$root" -cf "$test_dir/image/layer.tar" .
+layer=$(sha256sum <"$test_dir/image/layer.tar" | cut -d' ' -f1)
+mv "$test_dir/image/layer.tar" "$test_dir/image/$layer.tar"
+printf '{"architecture":"%s","os":"linux","config":{"Env":["PATH=/bin:/image","FROM=image"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+	"$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')" "$layer" >"$test_dir/image/$layer.json"
+printf '[{"Config":"%s.json","RepoTags":["x:1"],"Layers":["%s.tar"]}]' "$layer" "$layer" >"$test_dir/image/manifest.json"
+tar -C "$test_dir/image" -cf "$test_dir/image.tar" "$layer.json" "$layer.tar" manifest.json
+works create image --image "$test_dir/image.tar" --net none -- sh -c "$up"
+works start image
+wait_until 20 is_up image
+confined "an image's environment" image
+gives_in "an image's environment is there" "/bin:/image image" image -- sh -c 'echo $PATH $FROM'
+works delete --force image
 begin host --share pid=host --share uts=host --net host -- sh -c "$up"
 confined "namespaces of the host's" host
 "$tinyvmm" ctr exec host -- sleep 4724 </dev/null &
@@ -324,6 +339,36 @@ if [ -u "$(command -v newuidmap)" ]; then
 	works delete --force range
 else
 	skip "a range" "newuidmap (package uidmap) is not installed, or not setuid"
+fi
+# A control group of his own, as systemd delegates it, and another place, from which it can't be joined
+v2=$(sed -n 's/^[^ ]* \([^ ]*\) cgroup2 .*/\1/p' /proc/mounts | head -n 1)
+place=$v2$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.procs
+# shellcheck disable=SC2317 # called by name
+leave_group() {
+	echo $$ >"$place"
+	find "$v2/exec-$$" -depth -type d -exec rmdir {} + 2>/dev/null
+}
+if [ -n "$v2" ] && mkdir -p "$v2/exec-$$/leaf" 2>/dev/null; then
+	at_end+=(leave_group)
+	chown -R $uid "$v2/exec-$$"
+	echo $$ >"$v2/exec-$$/leaf/cgroup.procs"
+	begin own --net none -- sh -c "$up"
+	"${as[@]}" "$tinyvmm" ctr exec own -- sleep 4727 </dev/null &
+	pid=$!
+	wait_until 20 sleeps 4727
+	same "a group of his own: it is there" "0::/exec-$$/tinyvmm/own" "$(grep ^0:: "/proc/$(sleeper 4727)/cgroup")"
+	verb pause own </dev/null
+	refuses "a group of his own: a paused one" 1 'is paused' exec own -- true
+	verb resume own </dev/null
+	echo $$ >"$place"
+	refuses "from elsewhere nothing runs beside its limits" 125 "can't be joined from here" exec own -- true
+	echo $$ >"$v2/exec-$$/leaf/cgroup.procs"
+	works delete --force own
+	wait "$pid"
+	same "a group of his own: it ends with the container" 137 $?
+	leave_group
+else
+	skip "a control group of the user's own" "there is no version 2 of control groups to make one in"
 fi
 as=()
 export XDG_STATE_HOME=$rooted
