@@ -49,6 +49,14 @@ int container_start(struct container *container);
 /* Ends what still runs, removes the control group, closes. */
 void container_release(struct container *container);
 
+/* Steps of container_start() that exec.c has in common with it, each 0 or a negative errno, logged: */
+/* container->filter from spec->seccomp, unless it is off. */
+int container_filter(struct container *container);
+/* container->go and report. */
+int container_channels(struct container *container);
+/* Takes what the child sends until it is ready. -EINTR: interrupt_fd became readable. */
+int container_follow(struct container *container);
+
 /*
  * Does the set-up open devices that the container's control group will deny (/dev/net/tun)? Then the child is put into it once it has
  * them, and otherwise before it does anything.
