@@ -139,6 +139,18 @@ int subject_spec(struct subject *subject, struct spec *spec)
 	return 0;
 }
 
+void subject_place(const struct subject *subject, struct spec *spec, char *path, size_t size)
+{
+	entry_path(&subject->store, &subject->entry, subject->description.image ? "root" : "", path, size);
+	if (subject->description.image) {
+		spec->root = ROOT_DIR;
+		spec->root_path = path;
+		spec->keep_writes = !spec->read_only;
+	} else if (!spec->keep_writes && !spec->read_only && spec->isolation != ISOLATION_CHROOT) {
+		spec->writes_path = path;
+	}
+}
+
 int subject_pidfd(const struct subject *subject)
 {
 	int fd = (int)syscall(SYS_pidfd_open, subject->status.pid, 0);

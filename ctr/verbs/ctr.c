@@ -68,6 +68,11 @@ static const struct {
 	{"logs", verb_logs, "print what it printed"},
 	{"stats", verb_stats, "tell what it uses"},
 	{"rename", verb_rename, "give it another name"},
+	{"copy", verb_copy, "make another with all that it wrote"},
+	{"snapshot", verb_snapshot, "keep what it wrote as it is now"},
+	{"restore", verb_restore, "make that what it was at a snapshot"},
+	{"export", verb_export, "write its root into an archive"},
+	{"import", verb_import, "make one from an archive"},
 	{"delete", verb_delete, "remove it with all that it wrote"},
 };
 

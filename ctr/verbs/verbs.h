@@ -63,6 +63,12 @@ int subject_must_rest(const struct subject *subject);
  */
 int subject_spec(struct subject *subject, struct spec *spec);
 
+/*
+ * Then where it writes: to a root of its own, made from an archive, or beside its root, unless the description says that it writes to something else. `path`
+ * gets the name of that, and lives as long as the spec.
+ */
+void subject_place(const struct subject *subject, struct spec *spec, char *path, size_t size);
+
 /* A process descriptor of its first process, -ESRCH (logged) when it just ended. */
 int subject_pidfd(const struct subject *subject);
 
