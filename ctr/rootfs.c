@@ -191,6 +191,9 @@ int rootfs_make_writes(const struct spec *spec, const struct idmap *map)
 
 	if (!err)
 		err = make_writable(dir, "work", map);
+	/* Its root, who is nobody here, has to pass through; what keeps others out is the directory above. */
+	if (!err && map->userns && !geteuid() && fchmod(dir, 0711))
+		err = -errno;
 	close_fd(&dir);
 	return err ? writes_failed(spec, err) : 0;
 }
