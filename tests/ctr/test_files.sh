@@ -93,11 +93,11 @@ differs() { diff "$1" "$2" | head -n 5; }
 # What the containers do: first one state of their files, and from then on another.
 script='if [ ! -e /mark ]; then
 	echo one >/mark; mkdir -p /made/deep; echo x >/made/deep/file; ln /made/deep/file /made/name; ln -s deep/file /made/link
-	mkfifo /made/fifo; truncate -s 50000000 /made/sparse; chmod 4750 /made/deep/file; chown -h 1000:1001 /made/deep /made/link 2>/dev/null
+	mkfifo /made/fifo; truncate -s 5000000 /made/sparse; chmod 4750 /made/deep/file; chown -h 1000:1001 /made/deep /made/link 2>/dev/null
 	chmod 0 /made/deep; rm /bin/yes /bin/tac; rm -r /var/user; mkdir /var/user; touch -d 2001-02-03 /made/fifo
-	mkdir /many; for i in $(seq 300); do echo one >/many/$i; done
+	mkdir /many; for i in $(seq 60); do echo one >/many/$i; done
 else
-	echo two >/mark; rm -rf /made; for i in $(seq 300); do echo two >/many/$i; done; echo new >/bin/tac
+	echo two >/mark; rm -rf /made; for i in $(seq 60); do echo two >/many/$i; done; echo new >/bin/tac
 fi'
 
 # marks NAME: in how many states its files are, and how many those are.
@@ -127,7 +127,7 @@ all_of_it() {
 	same "$round: owners as the container sees them" "d 0 $owner" "$(awk '$1 == "./made/deep" { print $2, $3, $4, $5 }' "$place/one")"
 	same "$round: a link's owner" "l $owner" "$(awk '$1 == "./made/link" { print $2, $4, $5 }' "$place/one")"
 	same "$round: setuid, and two names" "f 4750 0 0 2 2" "$(awk '$1 == "./made/deep/file" && $2 == "f" { print $2, $3, $4, $5, $6, $7 }' "$place/one")"
-	check "$round: holes take no space" test "$(stat -c %s "$place/one.tar")" -lt 20000000
+	check "$round: holes take no space" test "$(stat -c %s "$place/one.tar")" -lt 4000000
 
 	verb snapshot $me-box
 	same "$round: a snapshot" "0 snap1" "$status $output"
@@ -137,7 +137,7 @@ all_of_it() {
 	works "export of another state" export $me-box "$place/two.tar"
 	listing "$place/two.tar" >"$place/two"
 	same "$round: it is another" 1 "$(cmp -s "$place/one" "$place/two" || echo 1)"
-	same "$round: the other's files" " 300 two " "$(marks $me-box upper)"
+	same "$round: the other's files" " 60 two " "$(marks $me-box upper)"
 	verb snapshot $me-box --list
 	same "$round: a list of them" "0 second snap0 snap1 " "$status $(awk '{ print $1 }' <<<"$output" | tr '\n' ' ')"
 
@@ -146,11 +146,11 @@ all_of_it() {
 	listing "$place/again.tar" >"$place/again"
 	same "$round: all is as it was" "" "$(differs "$place/one" "$place/again")"
 	runs $me-box
-	same "$round: and runs on from there" " 300 two " "$(marks $me-box upper)"
+	same "$round: and runs on from there" " 60 two " "$(marks $me-box upper)"
 	works "restore to the beginning" restore $me-box snap0
 	same "$round: where there was nothing" 1 "$(find "$dir/$me-box/upper" | wc -l)"
 	runs $me-box
-	same "$round: it begins again" " 300 one " "$(marks $me-box upper)"
+	same "$round: it begins again" " 60 one " "$(marks $me-box upper)"
 	works "a snapshot is deleted" snapshot $me-box snap0 --delete
 	refuses "and then is none" 1 "has no snapshot 'snap0': did you mean 'snap1'" restore $me-box snap0
 
@@ -161,7 +161,7 @@ all_of_it() {
 	listing "$place/box.tar" >"$place/box"
 	same "$round: a copy is the same" "" "$(differs "$place/box" "$place/twin")"
 	runs $me-twin
-	same "$round: each has its own" " 300 one   300 two " "$(marks $me-box upper) $(marks $me-twin upper)"
+	same "$round: each has its own" " 60 one   60 two " "$(marks $me-box upper) $(marks $me-twin upper)"
 	refuses "a copy needs a new name" 1 'one of this name' copy $me-box $me-twin
 	refuses "and a good one" 2 'takes up to 63' copy $me-box ../twin
 
@@ -171,9 +171,9 @@ all_of_it() {
 	same "$round: there and back" "" "$(differs "$place/one" "$place/back")"
 	verb snapshot $me-back
 	runs $me-back
-	same "$round: an import runs" " 300 two " "$(marks $me-back root)"
+	same "$round: an import runs" " 60 two " "$(marks $me-back root)"
 	works "restore of an import" restore $me-back snap0
-	same "$round: it is as it was imported" " 300 one " "$(marks $me-back root)"
+	same "$round: it is as it was imported" " 60 one " "$(marks $me-back root)"
 	works "copy of an import" copy $me-back $me-back2
 	mv "$place/one.tar" "$place/layer"
 	works "its archive is not needed any more" export $me-back2 "$place/back.tar"
@@ -263,9 +263,9 @@ for delay in 0.003 0.01 0.02 0.04 0.08; do
 		echo
 	done
 done >"$place/marks" 2>/dev/null
-same "root: a killed restore leaves old or new" "" "$(grep -vE '^ 300 (one|two) $' "$place/marks")"
+same "root: a killed restore leaves old or new" "" "$(grep -vE '^ 60 (one|two) $' "$place/marks")"
 works "the next restore" restore $me-box snap1
-same "root: removes what is left" " 300 one  0" "$(marks $me-box upper) $(find "$dir/$me-box" -mindepth 1 -maxdepth 2 -name '.*' | wc -l)"
+same "root: removes what is left" " 60 one  0" "$(marks $me-box upper) $(find "$dir/$me-box" -mindepth 1 -maxdepth 2 -name '.*' | wc -l)"
 
 # A disk image below
 if command -v mke2fs >/dev/null && mke2fs -q -t ext4 -d "$root" "$place/disk.img" 64M >/dev/null 2>&1; then

@@ -23,6 +23,7 @@
 #include "ctr/archive/pack.h"
 #include "ctr/store/tree.h"
 #include "tests/fakes/capture.h"
+#include "vmm/util/process.h"
 
 struct fixture {
 	char path[64];
@@ -370,6 +371,14 @@ static void too_deep(void **state)
 	assert_ptr_equal(strchr(f->said, '\n'), f->said + strlen(f->said) - 1);
 }
 
+static int said_job(void *arg)
+{
+	struct fixture *f = arg;
+
+	return archive_pack(f->from, "root.tar", f->archive, PACK_PLAIN);
+}
+
+/* In a worker, where the program's are, too: libarchive (3.6) forgets some memory when it could not write. */
 static void nobody_reads_it(void **state)
 {
 	struct fixture *f = *state;
@@ -381,7 +390,10 @@ static void nobody_reads_it(void **state)
 	close(ends[0]);
 	close(f->archive);
 	f->archive = ends[1];
-	assert_int_equal(pack(f, PACK_PLAIN), -EPIPE);
+	int saved, memory = capture_begin(STDERR_FILENO, &saved);
+	int err = worker_run("pack", said_job, f);
+	capture_end(STDERR_FILENO, saved, memory, f->said, sizeof(f->said));
+	assert_int_equal(err, -EPIPE);
 	assert_non_null(strstr(f->said, "root.tar: "));
 	assert_ptr_equal(strchr(f->said, '\n'), f->said + strlen(f->said) - 1);
 }
