@@ -525,7 +525,10 @@ _Static_assert(sizeof(ctr_run_options) / sizeof(*ctr_run_options) <= OPTIONS_MAX
 /* A system's own init ends by reboot(2), which in a PID namespace of its own ends that alone (pid_namespaces(7)). */
 static void let_init_end(struct spec *spec)
 {
-	if (spec->ns[NS_PID].share || spec->ns[NS_PID].join)
+	uint64_t usual = caps_default();
+
+	/* Who drops capabilities has said which there are to be. */
+	if (spec->ns[NS_PID].share || spec->ns[NS_PID].join || (spec->caps.bounding & usual) != usual)
 		return;
 	spec->caps.bounding |= 1ull << CAP_SYS_BOOT;
 	spec->caps.permitted |= 1ull << CAP_SYS_BOOT;

@@ -64,6 +64,9 @@ struct cgroup_limits {
 
 struct cgroup;
 
+/* Followed by the number of the tinyvmm process, the name of a group that is nobody's when that has ended: one is removed by whoever starts next. */
+#define CGROUP_OF_RUN "ctr-"
+
 /*
  * Finds the host's hierarchies, makes the group and sets its limits. Every fault is logged with its way out; what was made is removed again.
  * -EEXIST: a group of this name has processes in it. One without, which a run that was killed left behind, is made anew: so names are the

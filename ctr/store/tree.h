@@ -5,7 +5,7 @@
 
 /*
  * Removes a directory and all that is in it; links are not followed. Where the user's own rights are not enough, with those over all subordinate
- * ids (ctr/mapped.h). 0 or a negative errno, not logged.
+ * ids (ctr/mapped.h). 0, also when there is none, or a negative errno; not logged.
  */
 int directory_remove(int dir_fd, const char *name);
 

@@ -18,11 +18,12 @@
 static struct verb_line *current;
 
 static const struct option_def help_alone[] = {VERB_HELP};
+static const struct verb_table no_table = {help_alone, 1};
 
 static void print_help(void)
 {
 	printf("tinyvmm ctr %s %s.\n\n  tinyvmm ctr %s %s\n", current->verb, current->help, current->verb, current->usage);
-	options_print_help(current->defs ? current->defs : help_alone, current->defs ? current->def_count : 1);
+	options_print_help(current->table->defs, current->table->count);
 }
 
 const char *verb_take_help(struct options *options, char *value)
@@ -47,10 +48,13 @@ static void take_word(struct options *options, char *arg)
 bool verb_parse(struct verb_line *line, int argc, char **argv, int *status)
 {
 	char program[64];
+
+	if (!line->table)
+		line->table = &no_table;
 	struct options options = {
 		.program = program,
-		.defs = line->defs ? line->defs : help_alone,
-		.def_count = line->defs ? line->def_count : 1,
+		.defs = line->table->defs,
+		.def_count = line->table->count,
 		.target = line->target,
 		.command = line->command,
 		.stray = take_word,

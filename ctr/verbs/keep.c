@@ -25,6 +25,7 @@ static const struct option_def delete_defs[] = {
 		 "damaged"},
 	VERB_HELP,
 };
+const struct verb_table delete_table = {delete_defs, sizeof(delete_defs) / sizeof(*delete_defs)};
 
 /* What of it can't be read any more does not keep it from being removed. */
 static int force_open(struct subject *subject, const char *name)
@@ -46,8 +47,7 @@ int verb_delete(int argc, char **argv)
 		.verb = "delete",
 		.usage = "NAME [--force]",
 		.help = "removes a container with all that it wrote",
-		.defs = delete_defs,
-		.def_count = sizeof(delete_defs) / sizeof(*delete_defs),
+		.table = &delete_table,
 		.target = &options,
 		.min = 1,
 		.max = 1,

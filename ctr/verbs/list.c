@@ -120,6 +120,7 @@ static const struct option_def list_defs[] = {
 	{.name = "quiet", .letter = 'q', .take = options_take_flag, .field = offsetof(struct list_options, quiet), .help = "names only"},
 	VERB_HELP,
 };
+const struct verb_table list_table = {list_defs, sizeof(list_defs) / sizeof(*list_defs)};
 
 static void print_line(const struct subject *subject)
 {
@@ -185,8 +186,7 @@ int verb_list(int argc, char **argv)
 		.verb = "list",
 		.usage = "[OPTION]...",
 		.help = "lists containers; after (N) the last run's exit status",
-		.defs = list_defs,
-		.def_count = sizeof(list_defs) / sizeof(*list_defs),
+		.table = &list_table,
 		.target = &options,
 	};
 	struct listing listing = {.options = &options};
@@ -224,6 +224,7 @@ static const struct option_def info_defs[] = {
 	{.name = "json", .take = options_take_flag, .field = offsetof(struct info_options, json), .help = "as JSON"},
 	VERB_HELP,
 };
+const struct verb_table info_table = {info_defs, sizeof(info_defs) / sizeof(*info_defs)};
 
 /* As a shell would take it. */
 static void print_arguments(char **arguments)
@@ -305,8 +306,7 @@ int verb_info(int argc, char **argv)
 		.verb = "info",
 		.usage = "NAME [--json]",
 		.help = "tells what is known of a container",
-		.defs = info_defs,
-		.def_count = sizeof(info_defs) / sizeof(*info_defs),
+		.table = &info_table,
 		.target = &options,
 		.min = 1,
 		.max = 1,

@@ -30,6 +30,7 @@ static const struct option_def logs_defs[] = {
 	 .help = "go on until the container ends"},
 	VERB_HELP,
 };
+const struct verb_table logs_table = {logs_defs, sizeof(logs_defs) / sizeof(*logs_defs)};
 
 static int open_log(const struct entry *entry, const char *file)
 {
@@ -123,8 +124,7 @@ int verb_logs(int argc, char **argv)
 		.verb = "logs",
 		.usage = "NAME [--follow]",
 		.help = "prints what a container printed",
-		.defs = logs_defs,
-		.def_count = sizeof(logs_defs) / sizeof(*logs_defs),
+		.table = &logs_table,
 		.target = &options,
 		.min = 1,
 		.max = 1,

@@ -27,6 +27,7 @@ static const struct option_def snapshot_defs[] = {
 	{.name = "delete", .take = options_take_flag, .field = offsetof(struct snapshot_options, remove), .help = "remove SNAPSHOT"},
 	VERB_HELP,
 };
+const struct verb_table snapshot_table = {snapshot_defs, sizeof(snapshot_defs) / sizeof(*snapshot_defs)};
 
 static int list(const struct subject *subject)
 {
@@ -91,8 +92,7 @@ int verb_snapshot(int argc, char **argv)
 		.verb = "snapshot",
 		.usage = "NAME [SNAPSHOT] [--list|--delete]",
 		.help = "keeps what a container that rests wrote, under a name (snap0, snap1, ...)",
-		.defs = snapshot_defs,
-		.def_count = sizeof(snapshot_defs) / sizeof(*snapshot_defs),
+		.table = &snapshot_table,
 		.target = &options,
 		.min = 1,
 		.max = 2,

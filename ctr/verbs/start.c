@@ -36,7 +36,7 @@ static const struct option_def stop_defs[] = {
 		 "what that takes for a power failure)"},
 	VERB_HELP,
 };
-#define STOP_DEFS sizeof(stop_defs) / sizeof(*stop_defs)
+const struct verb_table stop_table = {stop_defs, sizeof(stop_defs) / sizeof(*stop_defs)};
 
 /* A container that was started in the background keeps none of what whoever starts it has open: a pipe would not end before it does. */
 static void leave_descriptors(void)
@@ -62,8 +62,7 @@ int verb_start(int argc, char **argv)
 static bool parse_stop(struct verb_line *line, struct stop_options *stop, int argc, char **argv, int *status)
 {
 	line->usage = "NAME [OPTION]...";
-	line->defs = stop_defs;
-	line->def_count = STOP_DEFS;
+	line->table = &stop_table;
 	line->target = stop;
 	line->min = line->max = 1;
 	return verb_parse(line, argc, argv, status);

@@ -23,6 +23,7 @@ static const struct option_def stats_defs[] = {
 	{.name = "once", .take = options_take_flag, .field = offsetof(struct stats_options, once), .help = "one line, and no more"},
 	VERB_HELP,
 };
+const struct verb_table stats_table = {stats_defs, sizeof(stats_defs) / sizeof(*stats_defs)};
 
 /* Exactly, or rounded down to a whole KiB, as the column is narrow. */
 static const char *size_text(bool known, uint64_t bytes, char text[PARSE_SIZE_MAX])
@@ -69,8 +70,7 @@ int verb_stats(int argc, char **argv)
 		.verb = "stats",
 		.usage = "NAME [--once]",
 		.help = "tells each second what a container uses",
-		.defs = stats_defs,
-		.def_count = sizeof(stats_defs) / sizeof(*stats_defs),
+		.table = &stats_table,
 		.target = &options,
 		.min = 1,
 		.max = 1,

@@ -25,14 +25,30 @@ struct words {
 	unsigned count;
 };
 
+struct verb_table {
+	const struct option_def *defs;
+	unsigned count;
+};
+/* Of the verbs that have options of their own. `create` and `import` have those of `run` (ctr/options.h). */
+extern const struct verb_table stop_table, delete_table, list_table, info_table, logs_table, stats_table, snapshot_table;
+
+/* All of them, in the order of `tinyvmm ctr --help`. */
+struct verb {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *help;
+	const struct verb_table *table; /* NULL: none of its own */
+};
+extern const struct verb ctr_verbs[];
+extern const unsigned ctr_verb_count;
+
 /*
- * One verb's command line: `defs` and its `target` may be NULL when it has no options but --help. `usage` is "NAME [--all]", `min` and `max` count the
+ * One verb's command line: `table` and its `target` may be NULL when it has no options but --help. `usage` is "NAME [--all]", `min` and `max` count the
  * words. False: ended here, with *status to exit with.
  */
 struct verb_line {
 	const char *verb, *usage, *help; /* help: what it does, for --help */
-	const struct option_def *defs;
-	unsigned def_count;
+	const struct verb_table *table;
 	void *target;
 	char ***command; /* NULL: none is taken */
 	unsigned min, max;

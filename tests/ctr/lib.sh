@@ -26,6 +26,16 @@ make_root() {
 	chmod 755 "$test_dir" "$root"
 }
 
+# helper NAME: the path of a program that comes with these tests: one that make built, or one that is compiled now.
+helper() {
+	local source=$here/$1.c built=${BUILD:-$here/../../build/$(uname -m)}/tests/ctr/$1
+	if [ -x "$built" ] && ! [ "$source" -nt "$built" ]; then
+		echo "$built"
+	elif ! command -v "$1"; then
+		cc -std=gnu11 -D_GNU_SOURCE -O2 -static -s -o "$test_dir/$1" "$source" >&2 && echo "$test_dir/$1"
+	fi
+}
+
 # ctr ARG...: runs a container to its end; $status, $output and $errors are what it gave. Standard input is ours.
 ctr() {
 	status=0
@@ -74,13 +84,19 @@ our_processes() {
 }
 no_processes() { [ -z "$(our_processes)" ]; }
 
-# What this test's containers may leave behind. Other tests run beside it: a group counts when its process is gone, and stays gone.
-leftovers() {
-	local group groups=0
+# Groups whose process is gone, and stays gone: other tests run beside it.
+dead_groups() {
+	local group
 	while read -r group; do
-		[ -d "/proc/${group##*/ctr-}" ] || { sleep 0.2 && [ ! -d "$group" ]; } || groups=$((groups + 1))
+		[ -d "/proc/${group##*/ctr-}" ] || { sleep 0.2 && [ ! -d "$group" ]; } || echo "$group"
 	done < <(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null)
+}
+dead_before=$(dead_groups)
+
+# What this test's containers may leave behind.
+leftovers() {
 	# Whoever was killed is gone a moment later
 	wait_until 5 no_processes || our_processes
-	echo "$(grep -c "$test_dir" /proc/mounts) mounts, $groups groups, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
+	dead_groups | grep -vxF "${dead_before:-none}"
+	echo "$(grep -c "$test_dir" /proc/mounts) mounts, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
 }

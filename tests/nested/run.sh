@@ -40,7 +40,13 @@ case " $* " in
 	;;
 esac
 case " $* " in
-*/ctr/*) for program in setpriv newuidmap newgidmap; do programs+=(--program "$(program_path "$program")"); done ;;
+*/ctr/*)
+	for program in setpriv newuidmap newgidmap; do programs+=(--program "$(program_path "$program")"); done
+	# make tests-ctr
+	for program in "$build"/tests/ctr/*; do
+		[ ! -x "$program" ] || programs+=(--program "$program")
+	done
+	;;
 esac
 # What trees are compared by: busybox's tell and know less
 case " $* " in

@@ -129,10 +129,16 @@ static void capabilities(void **state)
 	assert_int_equal(spec.caps.bounding, admin);
 	good("--cap-add NET_ADMIN --cap-drop ALL");
 	assert_int_equal(spec.caps.bounding, 0);
-	good("--cap-ambient CAP_NET_ADMIN");
+	good("--cap-ambient CAP_NET_ADMIN -- x");
 	assert_int_equal(spec.caps.ambient, admin);
 	assert_int_equal(spec.caps.bounding, caps_default() | admin);
 	bad("--cap-add FLY");
+	/* A system's init may end its PID namespace, and nothing else by that. */
+	assert_int_equal(caps_parse("SYS_BOOT", &admin), 0);
+	good("");
+	assert_true(spec.caps.bounding & admin);
+	good("--share pid=host");
+	assert_false(spec.caps.bounding & admin);
 }
 
 static void process(void **state)
