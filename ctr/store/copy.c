@@ -186,7 +186,7 @@ static int copy_data(struct copy *c, int from, int to, off_t size)
 static int copy_file(struct copy *c)
 {
 	const struct walk *walk = &c->walk;
-	struct stat st;
+	struct stat st = {0};
 	int to = -1;
 	/* Should it be something else by now, it must not hold us up. */
 	int from = openat(walk->fd, walk->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

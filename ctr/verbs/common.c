@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ctr/options.h"
+#include "ctr/store/snapshot.h"
 #include "ctr/verbs/verbs.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
@@ -84,6 +85,8 @@ int subject_open(struct subject *subject, const char *name, bool change)
 		err = change ? store_find(&subject->store, name, &subject->entry) : store_look(&subject->store, name, &subject->entry);
 	/* First, so that what the files say is of a life that had begun. */
 	subject->alive = !err && entry_is_alive(&subject->entry);
+	if (!err && change)
+		entry_sweep(&subject->entry);
 	if (!err)
 		err = description_read(&subject->entry, &subject->description);
 	if (!err)

@@ -9,7 +9,7 @@
 
 #include "ctr/store/copy.h"
 #include "ctr/store/snapshot.h"
-#include "ctr/verbs/verbs.h"
+#include "ctr/verbs/lifecycle.h"
 #include "vmm/util/log.h"
 
 static int fill(struct subject *subject, struct entry *fresh)
@@ -64,6 +64,8 @@ int verb_copy(int argc, char **argv)
 	int err = subject_open(&subject, line.words.word[0], true);
 	if (!err)
 		err = subject_must_rest(&subject);
+	if (!err)
+		lifecycle_mend(&subject);
 	if (!err)
 		err = copy(&subject, line.words.word[1]);
 	subject_close(&subject);

@@ -18,7 +18,7 @@
 #include "ctr/mapped.h"
 #include "ctr/options.h"
 #include "ctr/rootfs.h"
-#include "ctr/verbs/verbs.h"
+#include "ctr/verbs/lifecycle.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
@@ -213,6 +213,8 @@ int verb_export(int argc, char **argv)
 	int err = subject_open(&subject, line.words.word[0], true);
 	if (!err)
 		err = subject_must_rest(&subject);
+	if (!err)
+		lifecycle_mend(&subject);
 	/* Before we go to the directory of the container's description. */
 	if (!err)
 		err = open_output(&out);

@@ -144,8 +144,21 @@ static int keep_file_rights(void)
 	return 0;
 }
 
-static int shut_in(int root_fd)
+/* A directory that is open is a way out of any root. */
+static void close_others(int a, int b)
 {
+	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
+
+	if (low > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0u, 0);
+}
+
+static int shut_in(int root_fd, int archive_fd)
+{
+	close_others(root_fd, archive_fd);
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || fchdir(root_fd) || chroot("."))
 		return -errno;
 	return keep_file_rights();
@@ -168,7 +181,7 @@ static int install_job(void *arg)
 	else
 		root = openat(install->entry_fd, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (!err)
-		err = root < 0 ? -errno : shut_in(root);
+		err = root < 0 ? -errno : shut_in(root, install->archive_fd);
 	if (err) {
 		log_error("%s: can't be unpacked: %s", install->path, strerror(-err));
 		goto close_root;

@@ -11,7 +11,7 @@
 #include "ctr/options.h"
 #include "ctr/rootfs.h"
 #include "ctr/store/snapshot.h"
-#include "ctr/verbs/verbs.h"
+#include "ctr/verbs/lifecycle.h"
 #include "vmm/util/log.h"
 
 struct snapshot_options {
@@ -76,6 +76,8 @@ static int take(struct subject *subject, const char *name)
 	char chosen[STORE_NAME_MAX + 1];
 	int err = subject_must_rest(subject);
 
+	if (!err)
+		lifecycle_mend(subject);
 	if (!err && faccessat(subject->entry.fd, entry_writes(image), F_OK, AT_SYMLINK_NOFOLLOW))
 		err = make_writes(subject);
 	if (!err)
@@ -135,6 +137,8 @@ int verb_restore(int argc, char **argv)
 	int err = subject_open(&subject, line.words.word[0], true);
 	if (!err)
 		err = subject_must_rest(&subject);
+	if (!err)
+		lifecycle_mend(&subject);
 	if (!err)
 		err = snapshot_restore(&subject.entry, subject.description.image, line.words.word[1]);
 	subject_close(&subject);

@@ -59,7 +59,7 @@ bool verb_parse(struct verb_line *line, int argc, char **argv, int *status);
 const char *verb_take_help(struct options *options, char *value);
 #define VERB_HELP {.name = "help", .letter = 'h', .take = verb_take_help, .help = "this text"}
 
-/* A container of the store, for the time of a verb: found, and locked if `change`. */
+/* A container of the store, for the time of a verb: found, and locked if `change`; then what a crash left in it is removed, too. */
 struct subject {
 	struct store store;
 	struct entry entry;

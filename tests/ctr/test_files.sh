@@ -21,6 +21,8 @@ cp "$(command -v "${1:-$TINYVMM}")" "$test_dir/tinyvmm"
 tinyvmm=$test_dir/tinyvmm
 root=$test_dir/root
 make_root "$root"
+mkdir "$root/opt"
+echo old >"$root/opt/old"
 uid=54321
 for file in passwd group subuid subgid; do
 	cp "/etc/$file" "$test_dir/$file" 2>/dev/null || : >"$test_dir/$file"
@@ -94,7 +96,7 @@ differs() { diff "$1" "$2" | head -n 5; }
 script='if [ ! -e /mark ]; then
 	echo one >/mark; mkdir -p /made/deep; echo x >/made/deep/file; ln /made/deep/file /made/name; ln -s deep/file /made/link
 	mkfifo /made/fifo; truncate -s 5000000 /made/sparse; chmod 4750 /made/deep/file; chown -h 1000:1001 /made/deep /made/link 2>/dev/null
-	chmod 0 /made/deep; rm /bin/yes /bin/tac; rm -r /var/user; mkdir /var/user; touch -d 2001-02-03 /made/fifo
+	chmod 0 /made/deep; rm /bin/yes /bin/tac; rm -r /opt; mkdir /opt; touch -d 2001-02-03 /made/fifo
 	mkdir /many; for i in $(seq 60); do echo one >/many/$i; done
 else
 	echo two >/mark; rm -rf /made; for i in $(seq 60); do echo two >/many/$i; done; echo new >/bin/tac
@@ -122,7 +124,7 @@ all_of_it() {
 	works "export" export $me-box "$place/one.tar"
 	listing "$place/one.tar" >"$place/one"
 	same "$round: an export's owner and mode" "600 $(stat -c %u "$place")" "$(stat -c '%a %u' "$place/one.tar")"
-	same "$round: what was removed is not in it" 0 "$(grep -cE '/(yes|tac) |busybox.h|\.wh\.' "$place/one")"
+	same "$round: what was removed is not in it" 0 "$(grep -cE '/(yes|tac|old) |\.wh\.' "$place/one")"
 	same "$round: what was not is" 1 "$(grep -c '^./bin/busybox f' "$place/one")"
 	same "$round: owners as the container sees them" "d 0 $owner" "$(awk '$1 == "./made/deep" { print $2, $3, $4, $5 }' "$place/one")"
 	same "$round: a link's owner" "l $owner" "$(awk '$1 == "./made/link" { print $2, $4, $5 }' "$place/one")"
@@ -145,6 +147,7 @@ all_of_it() {
 	works "export again" export $me-box "$place/again.tar"
 	listing "$place/again.tar" >"$place/again"
 	same "$round: all is as it was" "" "$(differs "$place/one" "$place/again")"
+	same "$round: nor is it one" "./opt d" "$(awk '$1 ~ "^./opt" { print $1, $2 }' "$place/again")"
 	runs $me-box
 	same "$round: and runs on from there" " 60 two " "$(marks $me-box upper)"
 	works "restore to the beginning" restore $me-box snap0
