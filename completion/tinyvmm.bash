@@ -119,17 +119,33 @@ _tinyvmm_ctr_kept() {
 	logs) options="--follow" ;;
 	stats) options="--once" ;;
 	delete) options="--force" ;;
+	snapshot | restore)
+		[ "$1" = restore ] || options="--list --delete"
+		[ "$COMP_CWORD" = 3 ] || names=$(tinyvmm ctr snapshot "${COMP_WORDS[3]}" --list 2>/dev/null | cut -d' ' -f1)
+		;;
+	export)
+		if [ "$COMP_CWORD" -gt 3 ]; then
+			_tinyvmm_files
+			return
+		fi
+		;;
 	esac
 	_tinyvmm_words "$names $options --help"
 }
 
 _tinyvmm_ctr() {
 	if [ "$COMP_CWORD" = 2 ] && [[ $cur != -* ]]; then
-		_tinyvmm_words "run create start stop restart kill exec attach pause resume wait list info logs stats rename delete"
+		_tinyvmm_words "run create start stop restart kill exec attach pause resume wait list info logs stats rename copy snapshot restore export import delete"
 		return
 	fi
 	case ${COMP_WORDS[2]} in
 	run | create) ;;
+	import)
+		if [ "$COMP_CWORD" = 4 ]; then
+			_tinyvmm_files
+			return
+		fi
+		;;
 	*)
 		_tinyvmm_ctr_kept "${COMP_WORDS[2]}"
 		return

@@ -44,34 +44,49 @@ static int in_namespace(void *arg)
 	return m->job(m->arg);
 }
 
-int mapped_run(const char *name, int (*job)(void *arg), void *arg)
+/* Once the worker has its namespace. */
+static int let_go(const struct mapped *m, int (*ready)(void *arg, pid_t pid), pid_t pid)
 {
-	struct idmap map;
-	struct mapped m = {.job = job, .arg = arg, .map = &map, .go = {-1, -1}};
+	char byte = 0;
+	int err = idmap_write(m->map, pid);
+
+	if (!err && ready)
+		err = ready(m->arg, pid);
+	return !err && send(m->go[0], &byte, 1, MSG_NOSIGNAL) != 1 ? -errno : err;
+}
+
+int mapped_run_as(const struct idmap *map, const char *name, int (*ready)(void *arg, pid_t pid), int (*job)(void *arg), void *arg)
+{
+	struct mapped m = {.job = job, .arg = arg, .map = map, .go = {-1, -1}};
 	struct worker worker = {0};
+	int go_err = 0;
 	char byte;
 
-	if (!geteuid())
+	if (!map->userns)
 		return worker_run(name, job, arg);
-	int err = idmap_choose(&map, true);
-	if (!err && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, m.go))
-		err = -errno;
+	int err = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, m.go) ? -errno : 0;
 	if (!err)
 		err = worker_start(&worker, name, in_namespace, &m);
 	if (err)
 		goto close_go;
 	close_fd(&m.go[1]);
 	/* When it could not get that far, it has said why and is at its end. */
-	bool ready = read(m.go[0], &byte, 1) == 1;
-	int map_err = ready ? idmap_write(&map, worker.pid) : 0;
-	if (ready && !map_err && write(m.go[0], &byte, 1) != 1)
-		map_err = -errno;
+	if (read(m.go[0], &byte, 1) == 1)
+		go_err = let_go(&m, ready, worker.pid);
 	close_fd(&m.go[0]);
 	err = worker_wait(&worker);
-	if (map_err)
-		err = map_err;
+	if (go_err)
+		err = go_err;
 close_go:
 	close_fd(&m.go[0]);
 	close_fd(&m.go[1]);
 	return err;
+}
+
+int mapped_run(const char *name, int (*job)(void *arg), void *arg)
+{
+	struct idmap map;
+	int err = idmap_choose(&map, false);
+
+	return err ? err : mapped_run_as(&map, name, NULL, job, arg);
 }

@@ -6,10 +6,18 @@
 #ifndef CTR_MAPPED_H
 #define CTR_MAPPED_H
 
+#include "ctr/idmap.h"
+
 /*
  * Runs job(arg) in a worker (vmm/util/process.h) that is root to all ids the calling user's containers may have; `name` is for messages.
  * What job returned, or a negative errno, which is logged.
  */
 int mapped_run(const char *name, int (*job)(void *arg), void *arg);
+
+/*
+ * The same for a certain map, without a user namespace if it wants none. `ready`, which may be NULL, is called here, in the parent, when the worker `pid`
+ * has its map, and before the job begins.
+ */
+int mapped_run_as(const struct idmap *map, const char *name, int (*ready)(void *arg, pid_t pid), int (*job)(void *arg), void *arg);
 
 #endif

@@ -61,7 +61,7 @@ static int loop_open(const struct rootfs *rootfs, bool read_only, char *path, si
 
 static int mount_disk(const struct rootfs *rootfs, const struct spec *spec)
 {
-	bool read_only = !spec->keep_writes;
+	bool read_only = !spec->keep_writes || rootfs->view;
 	char device[32], source[48];
 	int loop_fd = loop_open(rootfs, read_only, device, sizeof(device));
 
@@ -117,7 +117,7 @@ static int prepare_disk(struct rootfs *rootfs, const struct spec *spec)
 
 	if (!job)
 		return -ENOMEM;
-	rootfs->disk_fd = open(path, (spec->keep_writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	rootfs->disk_fd = open(path, (spec->keep_writes && !rootfs->view ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (rootfs->disk_fd < 0) {
 		err = -errno;
 		log_error("--disk %s: %s", path, strerror(-err));
@@ -178,27 +178,40 @@ static int make_writable(int dir_fd, const char *name, const struct idmap *map)
 	return fchownat(dir_fd, name, map->uid[0].outside, map->gid[0].outside, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
 }
 
-/* Root's containers with users of their own can't get to it by its path. */
-static int prepare_writes(struct rootfs *rootfs, const char *path, const struct idmap *map)
+static int writes_failed(const struct spec *spec, int err)
 {
-	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	log_error("%s, where the container's writes are kept: %s", spec->writes_path, strerror(-err));
+	return err;
+}
+
+int rootfs_make_writes(const struct spec *spec, const struct idmap *map)
+{
+	int dir = open(spec->writes_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int err = dir < 0 ? -errno : make_writable(dir, "upper", map);
 
 	if (!err)
 		err = make_writable(dir, "work", map);
-	if (!err && map->userns && !geteuid()) {
-		rootfs->writes_fd = mount_clone(dir, "", AT_EMPTY_PATH);
-		err = rootfs->writes_fd < 0 ? rootfs->writes_fd : 0;
-	}
+	/* Its root, who is nobody here, has to pass through; what keeps others out is the directory above. */
+	if (!err && map->userns && !geteuid() && fchmod(dir, 0711))
+		err = -errno;
 	close_fd(&dir);
-	if (err)
-		log_error("%s, where the container's writes are kept: %s", path, strerror(-err));
-	return err;
+	return err ? writes_failed(spec, err) : 0;
+}
+
+/* Root's containers with users of their own can't get to it by its path. */
+static int prepare_writes(struct rootfs *rootfs, const struct spec *spec, const struct idmap *map)
+{
+	int err = rootfs_make_writes(spec, map);
+
+	if (err || !map->userns || geteuid())
+		return err;
+	rootfs->writes_fd = mount_clone(AT_FDCWD, spec->writes_path, 0);
+	return rootfs->writes_fd < 0 ? writes_failed(spec, rootfs->writes_fd) : 0;
 }
 
 int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct idmap *map)
 {
-	int err = spec->writes_path ? prepare_writes(rootfs, spec->writes_path, map) : 0;
+	int err = spec->writes_path ? prepare_writes(rootfs, spec, map) : 0;
 
 	rootfs->userns = map->userns;
 	rootfs->one_id = map->deny_groups;
@@ -285,7 +298,7 @@ static int open_scratch(struct rootfs *rootfs, const struct spec *spec)
 /* An overlay of `lower_fd` and what open_scratch() gives, mounted over `lower_fd`. */
 static int overlay(struct rootfs *rootfs, const struct spec *spec, int lower_fd)
 {
-	char lower[64], upper[64], work[64];
+	char lower[96], upper[64], work[64];
 	int scratch = open_scratch(rootfs, spec);
 	int top = -1, fd = -1;
 	int err = scratch < 0 ? scratch : mount_attach(scratch, lower_fd);
@@ -297,7 +310,11 @@ static int overlay(struct rootfs *rootfs, const struct spec *spec, int lower_fd)
 	snprintf(lower, sizeof(lower), "lowerdir=/proc/self/fd/%d", lower_fd);
 	snprintf(upper, sizeof(upper), "upperdir=/proc/self/fd/%d/upper", scratch);
 	snprintf(work, sizeof(work), "workdir=/proc/self/fd/%d/work", scratch);
-	const char *options[] = {lower, upper, work, rootfs->userns ? "userxattr" : NULL, NULL};
+	/* As one more lower layer, on top: nothing is written to either. */
+	if (rootfs->view)
+		snprintf(lower, sizeof(lower), "lowerdir=/proc/self/fd/%d/upper:/proc/self/fd/%d", scratch, lower_fd);
+	const char *xattr = rootfs->userns ? "userxattr" : NULL;
+	const char *options[] = {lower, rootfs->view ? xattr : upper, rootfs->view ? NULL : work, xattr, NULL};
 	top = mount_new("overlay", options, 0);
 	if (top < 0) {
 		err = top;
@@ -365,7 +382,7 @@ int rootfs_open(struct rootfs *rootfs, const struct spec *spec)
 
 	if (lower < 0)
 		goto fail;
-	if (spec->isolation == ISOLATION_CHROOT) {
+	if (spec->isolation == ISOLATION_CHROOT || (rootfs->view && !spec->writes_path)) {
 		rootfs->fd = lower;
 		return 0;
 	}

@@ -19,6 +19,7 @@ struct rootfs {
 	char fstype[32];
 	bool userns;	/* overlayfs has to keep its notes in user.* attributes */
 	bool one_id;	/* the container has one user, so files are all that one's */
+	bool view;	/* the caller's: only to be looked at, so nothing is written anywhere; not of an archive */
 	bool fresh;	/* an overlay or memory of our own: what is missing may be made in it */
 	struct archive_config image; /* ROOT_IMAGE: what the image says of its command, once it is open */
 };
@@ -30,6 +31,9 @@ void rootfs_init(struct rootfs *rootfs);
  * users are.
  */
 int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct idmap *map);
+
+/* Makes the directories in spec->writes_path where they are missing, as rootfs_prepare() does. 0 or a negative errno, logged. */
+int rootfs_make_writes(const struct spec *spec, const struct idmap *map);
 
 /*
  * In the parent, once the child's user namespace has its map: the files of root's directories and images belong to the same users inside as

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,23 @@
 #include "vmm/util/log.h"
 
 #define COPY_BYTES (128u << 10)
+
+/* --- names ------------------------------------------------------------------------------------------------------------------------------
+ */
+
+void names_begin(struct archive_names *names)
+{
+	names->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	names->before = names->utf8 ? uselocale(names->utf8) : (locale_t)0;
+}
+
+void names_end(struct archive_names *names)
+{
+	if (!names->utf8)
+		return;
+	uselocale(names->before);
+	freelocale(names->utf8);
+}
 
 /* --- bytes that can be read twice ---------------------------------------------------------------------------------------------------- */
 
@@ -163,6 +179,7 @@ static int unpack(const struct archive_lib *lib, const struct tar_range *range, 
 
 int archive_unpack(int fd, const char *name, int dir_fd, const struct archive_options *options, struct archive_config *config)
 {
+	struct archive_names names;
 	struct archive_lib lib;
 	struct tar_range range;
 	struct tree tree;
@@ -172,9 +189,7 @@ int archive_unpack(int fd, const char *name, int dir_fd, const struct archive_op
 		*config = (struct archive_config){.env = NULL};
 	if (err)
 		return err;
-	/* libarchive turns names into the locale's text, and in the C locale has none for what is not ASCII. */
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+	names_begin(&names);
 	err = find_range(fd, name, dir_fd, &range);
 	if (!err) {
 		tree_init(&tree, dir_fd, name, options->set_owners);
@@ -183,9 +198,6 @@ int archive_unpack(int fd, const char *name, int dir_fd, const struct archive_op
 	}
 	if (range.fd != fd)
 		close_fd(&range.fd);
-	if (utf8) {
-		uselocale(before);
-		freelocale(utf8);
-	}
+	names_end(&names);
 	return err;
 }

@@ -13,6 +13,7 @@
 #include <archive_entry.h>
 #include <jansson.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,9 +45,21 @@
 	X(archive_entry_symlink)                  \
 	X(archive_entry_hardlink)                 \
 	X(archive_entry_xattr_reset)              \
-	X(archive_entry_xattr_next)
+	X(archive_entry_xattr_next)               \
+	X(archive_entry_sparse_reset)             \
+	X(archive_entry_sparse_next)
 
 LIB_STRUCT(archive_lib, ARCHIVE_CALLS);
+
+/* --- names ------------------------------------------------------------------------------------------------------------------------- */
+
+/* libarchive turns names into the locale's text and back, and in the C locale has none for what is not ASCII. */
+struct archive_names {
+	locale_t utf8, before;
+};
+
+void names_begin(struct archive_names *names);
+void names_end(struct archive_names *names);
 
 /* --- a stranger's text ------------------------------------------------------------------------------------------------------------- */
 

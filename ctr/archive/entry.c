@@ -28,6 +28,23 @@ struct place {
 
 /* --- what belongs to all kinds ------------------------------------------------------------------------------------------------------- */
 
+/* Holes take no space, whatever the file's length. */
+static uint64_t space_needed(const struct place *p, uint64_t size)
+{
+	const struct archive_lib *lib = p->tar->lib;
+	la_int64_t at, len;
+	uint64_t sum = 0;
+
+	if (!lib->archive_entry_sparse_reset(p->tar->entry))
+		return size;
+	while (lib->archive_entry_sparse_next(p->tar->entry, &at, &len) == ARCHIVE_OK) {
+		if (len < 0 || (uint64_t)len > size - sum)
+			return size;
+		sum += (uint64_t)len;
+	}
+	return sum;
+}
+
 /* Before anything is written or skipped: what an archive declares costs it nothing. */
 static int check_size(const struct place *p)
 {
@@ -40,7 +57,7 @@ static int check_size(const struct place *p)
 	}
 	if (!size || fstatvfs(p->tree->fd, &fs))
 		return 0;
-	if ((uint64_t)size <= (uint64_t)fs.f_bavail * fs.f_frsize)
+	if (space_needed(p, (uint64_t)size) <= (uint64_t)fs.f_bavail * fs.f_frsize)
 		return 0;
 	p->tree->why = "it is larger than all the space that is left: make room, or unpack elsewhere";
 	return -ENOSPC;
@@ -237,7 +254,8 @@ static int put_fifo(const struct place *p)
 	if (mkfifoat(p->parent, p->leaf, 0600))
 		return -errno;
 	err = set_owner(p, -1);
-	if (!err && fchmodat(p->parent, p->leaf, mode_of(p), AT_SYMLINK_NOFOLLOW))
+	/* It was made just now, and is no link; not to follow one takes /proc, which is not everywhere. */
+	if (!err && fchmodat(p->parent, p->leaf, mode_of(p), 0))
 		err = -errno;
 	return err ? err : set_time(p, -1);
 }

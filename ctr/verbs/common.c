@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ctr/options.h"
+#include "ctr/store/snapshot.h"
 #include "ctr/verbs/verbs.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
@@ -85,6 +86,8 @@ int subject_open(struct subject *subject, const char *name, bool change)
 		err = change ? store_find(&subject->store, name, &subject->entry) : store_look(&subject->store, name, &subject->entry);
 	/* First, so that what the files say is of a life that had begun. */
 	subject->alive = !err && entry_is_alive(&subject->entry);
+	if (!err && change)
+		entry_sweep(&subject->entry);
 	if (!err)
 		err = description_read(&subject->entry, &subject->description);
 	if (!err)
@@ -142,6 +145,18 @@ int subject_spec(struct subject *subject, struct spec *spec)
 	if (!spec->hostname)
 		spec->hostname = spec->name;
 	return 0;
+}
+
+void subject_place(const struct subject *subject, struct spec *spec, char *path, size_t size)
+{
+	entry_path(&subject->store, &subject->entry, subject->description.image ? "root" : "", path, size);
+	if (subject->description.image) {
+		spec->root = ROOT_DIR;
+		spec->root_path = path;
+		spec->keep_writes = !spec->read_only;
+	} else if (!spec->keep_writes && !spec->read_only && spec->isolation != ISOLATION_CHROOT) {
+		spec->writes_path = path;
+	}
 }
 
 int subject_pidfd(const struct subject *subject)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ctr/options.h"
+#include "ctr/verbs/image.h"
 #include "ctr/verbs/verbs.h"
 #include "vmm/util/log.h"
 
@@ -33,9 +34,21 @@ static int check_root(const struct spec *spec)
 	return err;
 }
 
-static int keep(const struct spec *spec, char **arguments)
+/* What the archive has becomes the container's root, and what it says of its command a part of the description. */
+static int install(struct entry *entry, const struct spec *spec, char ***arguments)
 {
-	struct description description = {.created = time(NULL), .arguments = arguments};
+	struct archive_config config;
+	int err = image_install(entry, spec, &config);
+
+	if (!err)
+		err = image_fold(&config, spec, arguments);
+	archive_config_release(&config);
+	return err;
+}
+
+static int keep(const struct spec *spec, char ***arguments)
+{
+	struct description description = {.created = time(NULL), .image = spec->root == ROOT_IMAGE};
 	struct store store;
 	struct entry entry;
 	int err = store_open(&store);
@@ -50,6 +63,9 @@ static int keep(const struct spec *spec, char **arguments)
 		err = -errno;
 		log_error("the working directory: %s", strerror(-err));
 	}
+	if (!err && description.image)
+		err = install(&entry, spec, arguments);
+	description.arguments = *arguments;
 	if (!err)
 		err = description_write(&entry, &description);
 	if (!err)
@@ -77,7 +93,7 @@ int verb_create(int argc, char **argv)
 		break;
 	case OPTIONS_RUN:
 		if (spec.name)
-			status = check_root(&spec) || keep(&spec, arguments) ? VERB_FAILED : VERB_OK;
+			status = check_root(&spec) || keep(&spec, &arguments) ? VERB_FAILED : VERB_OK;
 		else
 			log_error(
 				"tinyvmm ctr create: no name: usage: tinyvmm ctr create NAME --rootfs DIR [OPTION]... [-- COMMAND ARG...]");

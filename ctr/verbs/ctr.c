@@ -65,6 +65,11 @@ const struct verb ctr_verbs[] = {
 	{"logs", verb_logs, "print what it printed", &logs_table},
 	{"stats", verb_stats, "tell what it uses", &stats_table},
 	{"rename", verb_rename, "give it another name", NULL},
+	{"copy", verb_copy, "make another with all that it wrote", NULL},
+	{"snapshot", verb_snapshot, "keep what it wrote as it is now", &snapshot_table},
+	{"restore", verb_restore, "make that what it was at a snapshot", NULL},
+	{"export", verb_export, "write its root into an archive", NULL},
+	{"import", verb_import, "make one from an archive", NULL},
 	{"delete", verb_delete, "remove it with all that it wrote", &delete_table},
 };
 const unsigned ctr_verb_count = sizeof(ctr_verbs) / sizeof(*ctr_verbs);

@@ -44,19 +44,6 @@ void lifecycle_mend(struct subject *subject)
 	(void)status_write(&subject->entry, &subject->status);
 }
 
-/* Its own root or its own writes, wherever the description does not say that it writes to something else. */
-static void place_writes(const struct subject *subject, struct spec *spec, char *path, size_t size)
-{
-	entry_path(&subject->store, &subject->entry, subject->description.image ? "root" : "", path, size);
-	if (subject->description.image) {
-		spec->root = ROOT_DIR;
-		spec->root_path = path;
-		spec->keep_writes = !spec->read_only;
-	} else if (!spec->keep_writes && !spec->read_only && spec->isolation != ISOLATION_CHROOT) {
-		spec->writes_path = path;
-	}
-}
-
 int lifecycle_start(struct subject *subject)
 {
 	char path[sizeof(subject->store.path) + 128];
@@ -71,7 +58,7 @@ int lifecycle_start(struct subject *subject)
 		spec_release(&spec);
 		return VERB_FAILED;
 	}
-	place_writes(subject, &spec, path, sizeof(path));
+	subject_place(subject, &spec, path, sizeof(path));
 	int status = monitor_start(subject, &spec);
 	spec_release(&spec);
 	return status;

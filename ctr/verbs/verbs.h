@@ -30,7 +30,7 @@ struct verb_table {
 	unsigned count;
 };
 /* Of the verbs that have options of their own. `create` and `import` have those of `run` (ctr/options.h). */
-extern const struct verb_table stop_table, exec_table, delete_table, list_table, info_table, logs_table, stats_table;
+extern const struct verb_table stop_table, exec_table, delete_table, list_table, info_table, logs_table, stats_table, snapshot_table;
 
 /* All of them, in the order of `tinyvmm ctr --help`. */
 struct verb {
@@ -59,7 +59,7 @@ bool verb_parse(struct verb_line *line, int argc, char **argv, int *status);
 const char *verb_take_help(struct options *options, char *value);
 #define VERB_HELP {.name = "help", .letter = 'h', .take = verb_take_help, .help = "this text"}
 
-/* A container of the store, for the time of a verb: found, and locked if `change`. */
+/* A container of the store, for the time of a verb: found, and locked if `change`; then what a crash left in it is removed, too. */
 struct subject {
 	struct store store;
 	struct entry entry;
@@ -78,6 +78,12 @@ int subject_must_rest(const struct subject *subject);
  * Its description, as `create` was told: what ctr_create_parse() makes of the arguments, in their directory, which becomes ours. spec_release() frees it.
  */
 int subject_spec(struct subject *subject, struct spec *spec);
+
+/*
+ * Then where it writes: to a root of its own, made from an archive, or beside its root, unless the description says that it writes to something else. `path`
+ * gets the name of that, and lives as long as the spec.
+ */
+void subject_place(const struct subject *subject, struct spec *spec, char *path, size_t size);
 
 /* A process descriptor of its first process, -ESRCH (logged) when it just ended. */
 int subject_pidfd(const struct subject *subject);
