@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench-ctr.sh TINYVMM ROUNDS-PROGRAM: from the start of `/bin/true` in a container to its end, in one busybox root, beside what else there is for
-# it on this host, rounds interleaved. ROUNDS (100). Takes root. A peer that is not installed, or does not run here, is named with the reason.
+# bench-ctr.sh TINYVMM ROUNDS-PROGRAM: from the start of `/bin/true` in a container to its end, in one busybox root, and the same in a container that
+# runs, beside what else there is for it on this host, rounds interleaved. ROUNDS (100). Takes root. A peer that is not installed, or does not run
+# here, is named with the reason.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
@@ -11,11 +12,14 @@ tinyvmm=$1 rounds=$2
 [ "$(id -u)" = 0 ] || die "bench-ctr takes root"
 
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+running=bench-$$
+export XDG_STATE_HOME=$dir/state
+trap '"$tinyvmm" ctr delete --force "$running" 2>/dev/null || true; rm -rf "$dir"' EXIT
 root=$dir/root
 mkdir -p "$root"/{bin,etc,proc,sys,dev,tmp}
 cp "$(busybox_static "$dir/busybox")" "$root/bin/busybox"
 ln -s busybox "$root/bin/true"
+ln -s busybox "$root/bin/sleep"
 
 : >"$dir/commands"
 # candidate NAME COMMAND...: takes part if it runs.
@@ -53,6 +57,15 @@ candidate crun crun run -b "$dir/crun" "bench-crun-$$"
 bundle runc
 candidate runc runc run -b "$dir/runc" "bench-runc-$$"
 
+"$rounds" "${ROUNDS:-100}" "$dir/commands"
+
+# Apart from those above, whose control groups the kernel still clears away when they have ended
+: >"$dir/commands"
+"$tinyvmm" ctr create "$running" --rootfs "$root" --net none -- /bin/sleep 86400
+"$tinyvmm" ctr start "$running"
+candidate "tinyvmm ctr exec" "$tinyvmm" ctr exec "$running" -- /bin/true
+candidate "nsenter, all namespaces of that" nsenter -a -t "$("$tinyvmm" ctr info "$running" | sed -n 's/^pid  *//p')" /bin/true
+echo
 "$rounds" "${ROUNDS:-100}" "$dir/commands"
 echo
 echo "tinyvmm: $(stat -c %s "$tinyvmm") bytes; $(uname -sr), $(nproc) processors"

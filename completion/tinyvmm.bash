@@ -85,7 +85,8 @@ _tinyvmm_ctr_value() {
 	--net | -n)
 		case $cur in
 		user,*) _tinyvmm_parts "hostfwd= restrict mtu=" ;;
-		*) _tinyvmm_words "user host none" ;;
+		veth,*) _tinyvmm_parts "bridge= ip= gateway= hostfwd= mtu=" ;;
+		*) _tinyvmm_words "user veth host none" ;;
 		esac
 		;;
 	--log-level) _tinyvmm_words "error warn info debug" ;;
@@ -103,9 +104,16 @@ _tinyvmm_capabilities="ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BP
 # A kept container's verb: its name, and the verb's own options.
 _tinyvmm_ctr_kept() {
 	local names options=
+	if [ "$1" = exec ]; then
+		case $previous in
+		--terminal) _tinyvmm_words "on off" && return ;;
+		--user | --workdir | --env) return ;;
+		esac
+	fi
 	names=$(tinyvmm ctr list --quiet 2>/dev/null)
 	case $1 in
 	stop | restart) options="--timeout --signal" ;;
+	exec) options="--user --workdir --env --terminal --" ;;
 	list) names='' options="--json --quiet" ;;
 	info) options="--json" ;;
 	logs) options="--follow" ;;
@@ -127,7 +135,7 @@ _tinyvmm_ctr_kept() {
 
 _tinyvmm_ctr() {
 	if [ "$COMP_CWORD" = 2 ] && [[ $cur != -* ]]; then
-		_tinyvmm_words "run create start stop restart kill attach pause resume wait list info logs stats rename copy snapshot restore export import delete"
+		_tinyvmm_words "run create start stop restart kill exec attach pause resume wait list info logs stats rename copy snapshot restore export import delete"
 		return
 	fi
 	case ${COMP_WORDS[2]} in

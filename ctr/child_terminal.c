@@ -6,9 +6,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -23,12 +27,19 @@ static int open_master(const struct container *container)
 {
 	if (container->spec->isolation == ISOLATION_CHROOT)
 		return posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	int dir = target_open_real(container->rootfs.fd, "dev/pts", false);
-	if (dir < 0)
-		return dir;
-	int fd = openat(dir, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
-	int err = fd < 0 ? -errno : 0;
-	close(dir);
+	const struct open_how how = {.flags = O_RDWR | O_NOCTTY | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
+	int dir = target_open_real(container->rootfs.fd, "dev/pts", false), fd = -1;
+	struct statfs fs;
+	int err = dir < 0 ? dir : fstatfs(dir, &fs) ? -errno : 0;
+
+	/* A container that runs may have put something else there; in a devpts there is no ptmx but the kernel's. */
+	if (!err && fs.f_type != DEVPTS_SUPER_MAGIC)
+		err = -ENODEV;
+	if (!err) {
+		fd = (int)syscall(SYS_openat2, dir, "ptmx", &how, sizeof(how));
+		err = fd < 0 ? -errno : 0;
+	}
+	close_fd(&dir);
 	return err ? err : fd;
 }
 
@@ -54,7 +65,7 @@ static int bind_console(const struct container *container, int peer)
 	return err;
 }
 
-int child_terminal(struct container *container)
+int child_terminal(struct container *container, bool console)
 {
 	struct winsize size;
 	int peer = -1, master = open_master(container);
@@ -66,7 +77,7 @@ int child_terminal(struct container *container)
 	}
 	if (!err && !ioctl(STDIN_FILENO, TIOCGWINSZ, &size))
 		ioctl(master, TIOCSWINSZ, &size);
-	if (!err)
+	if (!err && console)
 		err = bind_console(container, peer);
 	if (!err)
 		err = send_message(container->go[1], CHILD_TTY, master);

@@ -160,12 +160,12 @@ static const char *take_cap_ambient(struct options *options, char *value)
 
 /* --- the process ------------------------------------------------------------------------------------------------------------------- */
 
-static const char *take_workdir(struct options *options, char *value)
+const char *options_take_workdir(struct options *options, char *value)
 {
 	return value[0] == '/' ? options_take_text(options, value) : "not an absolute path in the container";
 }
 
-static const char *take_env(struct options *options, char *value)
+const char *options_take_env(struct options *options, char *value)
 {
 	size_t key_len = strcspn(value, "=");
 
@@ -335,62 +335,6 @@ static const char *take_net_prio(struct options *options, char *value)
 	return cgroup_parse_net_prio(value, &spec_of(options)->limits);
 }
 
-/* --- the network -----------------------------------------------------------------------------------------------------------------------
- */
-
-static const char *take_hostfwd(void *target, char *value)
-{
-	return netdev_add_forward(&((struct spec *)target)->netdev, value);
-}
-
-static const char *take_restrict(void *target, char *value)
-{
-	(void)value;
-	((struct spec *)target)->netdev.restricted = true;
-	return NULL;
-}
-
-static const char *take_mtu(void *target, char *value)
-{
-	uint64_t mtu;
-
-	if (parse_u64(value, NETDEV_MTU_MIN, NETDEV_MTU_MAX, &mtu))
-		return "not a number from 68 to 65520";
-	((struct spec *)target)->netdev.mtu = (uint16_t)mtu;
-	return NULL;
-}
-
-static const struct option_part user_parts[] = {
-	{.name = "hostfwd",
-	 .valued = true,
-	 .repeats = true,
-	 .take = take_hostfwd,
-	 .takes = "[tcp:|udp:][ADDR:]PORT-[ADDR]:PORT, such as tcp:127.0.0.1:2222-:22"},
-	{.name = "restrict", .bare = true, .take = take_restrict, .takes = "no value"},
-	{.name = "mtu", .valued = true, .take = take_mtu, .takes = "a number from 68 to 65520"},
-};
-
-static const char *take_net(struct options *options, char *value)
-{
-	static const char *const words[] = {[NET_NONE] = "none", [NET_USER] = "user", [NET_HOST] = "host", NULL};
-	struct spec *spec = spec_of(options);
-	char *kind, *rest;
-	int i = -1;
-
-	if (parse_option(&value, &kind, &rest) && !rest)
-		i = options_find_word(words, kind);
-	if (i < 0)
-		return "no such kind of network";
-	spec->net = (enum spec_net)i;
-	if (spec->net == NET_HOST)
-		spec->ns[NS_NET].share = true;
-	if (spec->net == NET_USER)
-		options_take_parts(options, kind, value, user_parts, sizeof(user_parts) / sizeof(*user_parts), spec);
-	else if (*value)
-		return "only --net user has parts";
-	return NULL;
-}
-
 static void print_help(void)
 {
 	puts("tinyvmm ctr run runs a command in a container.\n"
@@ -466,9 +410,9 @@ const struct option_def ctr_run_options[] = {
 	{ .heading = "Command" },
 	{ .name = "user", .value = "USER[:GROUP]", .take = options_take_text, .field = FIELD(user), .takes = "names or numbers",
 	  .help = "who runs it (root)" },
-	{ .name = "workdir", .value = "DIR", .take = take_workdir, .field = FIELD(workdir), .takes = "an absolute path",
+	{ .name = "workdir", .value = "DIR", .take = options_take_workdir, .field = FIELD(workdir), .takes = "an absolute path",
 	  .help = "where it runs (/)" },
-	{ .name = "env", .value = "NAME=VALUE", .repeats = true, .take = take_env, .takes = "NAME=VALUE", .help = "variable for it, repeatable" },
+	{ .name = "env", .value = "NAME=VALUE", .repeats = true, .take = options_take_env, .takes = "NAME=VALUE", .help = "variable for it, repeatable" },
 	{ .name = "rlimit", .value = "NAME=SOFT[:HARD]", .repeats = true, .take = take_rlimit,
 	  .takes = "NAME=SOFT[:HARD], such as nofile=1024:4096", .help = "a limit of setrlimit(2), such as\nnofile=1024:4096" },
 	{ .name = "oom-score", .value = "N", .take = take_oom_score, .takes = "a number from -1000 to 1000",
@@ -504,11 +448,13 @@ const struct option_def ctr_run_options[] = {
 		  "and go on" },
 
 	{ .heading = "Network" },
-	{ .name = "net", .letter = 'n', .value = "KIND[,PART]...", .take = take_net,
-	  .takes = "none, host, or user[,hostfwd=RULE]...[,restrict][,mtu=N]",
-	  .help = "user (default; no root needed), host or none.\n"
+	{ .name = "net", .letter = 'n', .value = "KIND[,PART]...", .take = ctr_take_net,
+	  .takes = "none, host, user[,hostfwd=RULE]...[,restrict][,mtu=N], or veth[,bridge=NAME][,ip=ADDR/PREFIX][,gateway=ADDR][,hostfwd=RULE]...[,mtu=N]",
+	  .help = "user (default; no root needed), veth (root; the\n"
+		  "kernel's own speed), host or none.\n"
 		  "Parts of user: hostfwd=tcp:127.0.0.1:2222-:22\n"
-		  "(repeatable), restrict, mtu=N" },
+		  "(repeatable), restrict, mtu=N; of veth: bridge=,\n"
+		  "ip=ADDR/PREFIX, gateway=, hostfwd=, mtu=" },
 
 	{ .heading = "Other" },
 	{ .name = "name", .value = "NAME", .take = options_take_name, .field = FIELD(name),

@@ -17,6 +17,13 @@ enum options_result ctr_run_parse(struct spec *spec, int argc, char **argv);
 /* The same for `tinyvmm ctr create`, which takes the container's NAME as a word of its own. */
 enum options_result ctr_create_parse(struct spec *spec, int argc, char **argv);
 
+/* options_net.c: the handler of --net. */
+const char *ctr_take_net(struct options *options, char *value);
+
+/* Handlers of that table, for another one whose target is a struct spec, too. */
+const char *options_take_workdir(struct options *options, char *value);
+const char *options_take_env(struct options *options, char *value);
+
 /* Defaults: a full container of nothing yet. */
 void spec_init(struct spec *spec);
 void spec_release(struct spec *spec);

@@ -17,6 +17,7 @@
 #include "vmm/util/terminal.h"
 
 #define CHUNK 4096
+#define END_KEY 4
 
 struct relay {
 	struct loop *loop;
@@ -60,10 +61,13 @@ static void typed(void *arg, uint32_t events)
 	(void)events;
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
-	if (n <= 0) {
+	if (n <= 0)
 		loop_remove(relay->loop, &relay->typed);
+	/* A pipe's end is a key to a terminal (termios(3), VEOF). */
+	if (!n && !isatty(STDIN_FILENO))
+		relay->pending[n++] = END_KEY;
+	if (n <= 0)
 		return;
-	}
 	relay->start = 0;
 	relay->end = (size_t)n;
 	pass_on(relay);
@@ -111,6 +115,9 @@ int relay_new(struct relay **out, int master, struct loop *loop)
 	int err = fcntl(master, F_SETFL, O_NONBLOCK) ? -errno : loop_add(loop, &relay->shown);
 	if (!err)
 		err = loop_add(loop, &relay->typed);
+	/* A file has no events, and nothing that a terminal would want. */
+	if (err == -EPERM)
+		err = 0;
 	if (!err)
 		err = terminal_raw();
 	if (err) {

@@ -175,7 +175,7 @@ int ctr_run_framed(const struct spec *spec, const struct run_frame *frame)
 	run.container.detached = frame->detached;
 	run.container.output_fd = frame->detached ? frame->output_fd : -1;
 	if (!err)
-		err = container_start(&run.container);
+		err = frame->start ? frame->start(frame->arg, &run.container) : container_start(&run.container);
 	if (err == -EINTR)
 		status = interrupted_status(&run);
 	if (!err)

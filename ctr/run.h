@@ -27,6 +27,7 @@ struct run_frame {
 	bool terminal; /* the command gets a terminal of its own (container->tty_fd) */
 	bool detached; /* no stream of ours is the command's: what is no terminal is `output_fd`, and its input is our standard input */
 	int output_fd;
+	int (*start)(void *arg, struct container *container); /* instead of container_start(): a process in one that runs */
 	int (*started)(void *arg, struct container *container, struct loop *loop); /* the command runs; a negative errno ends it */
 	void (*resized)(void *arg);						  /* SIGWINCH */
 	void (*ended)(void *arg); /* its processes are gone, or it never ran; nothing is closed yet */

@@ -16,6 +16,7 @@
 
 #include "ctr/caps.h"
 #include "ctr/cgroup/cgroup.h"
+#include "ctr/veth/veth.h"
 #include "devices/net/netdev.h"
 
 #define SPEC_BINDS_MAX 64
@@ -49,7 +50,7 @@ struct spec_tmpfs {
 };
 
 enum spec_root { ROOT_NONE, ROOT_DIR, ROOT_DISK, ROOT_IMAGE };
-enum spec_net { NET_NONE, NET_USER, NET_HOST };
+enum spec_net { NET_NONE, NET_USER, NET_HOST, NET_VETH };
 
 struct spec {
 	const char *name;
@@ -84,7 +85,8 @@ struct spec {
 	const char *hostname;	   /* [hostname] NULL: the name */
 	bool userns;		   /* map to a subordinate range although we are root */
 	enum spec_net net;
-	struct netdev_config netdev; /* NET_USER */
+	struct netdev_config netdev; /* NET_USER; of NET_VETH forwards and mtu */
+	struct veth_config veth;     /* NET_VETH */
 
 	/* [linux.resources] */
 	struct cgroup_limits limits;

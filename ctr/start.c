@@ -88,7 +88,7 @@ static int open_joined(struct container *container)
 	return 0;
 }
 
-static int prepare_filter(struct container *container)
+int container_filter(struct container *container)
 {
 	const struct spec *spec = container->spec;
 
@@ -96,6 +96,15 @@ static int prepare_filter(struct container *container)
 		return 0;
 	return spec->seccomp ? seccomp_load(&container->filter, spec->seccomp, spec->caps.bounding)
 			     : seccomp_default(&container->filter, spec->caps.bounding);
+}
+
+int container_channels(struct container *container)
+{
+	if (!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, container->go) && !pipe2(container->report, O_CLOEXEC))
+		return 0;
+	int err = -errno;
+	log_error("no descriptors left: %s", strerror(-err));
+	return err;
 }
 
 static int prepare_cgroup(struct container *container)
@@ -120,14 +129,12 @@ static int prepare(struct container *container)
 	if (!err)
 		err = open_joined(container);
 	if (!err)
-		err = prepare_filter(container);
+		err = container_filter(container);
 	if (!err)
 		err = prepare_cgroup(container);
-	if (!err && (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, container->go) || pipe2(container->report, O_CLOEXEC))) {
-		err = -errno;
-		log_error("no descriptors left: %s", strerror(-err));
-	}
-	return err;
+	if (!err && container->spec->net == NET_VETH)
+		err = veth_new(&container->veth, &container->spec->veth, &container->spec->netdev);
+	return err ? err : container_channels(container);
 }
 
 /* --- the child -------------------------------------------------------------------------------------------------------------------- */
@@ -209,8 +216,15 @@ static int wait_for_child(const struct container *container)
 	return fds[1].revents ? -EINTR : 0;
 }
 
-/* Takes what the child sends until it is ready. */
-static int follow_child(struct container *container)
+static int give_card(const struct container *container, int *child_rtnl)
+{
+	int err = *child_rtnl < 0 || !container->veth ? -EPROTO : veth_connect(container->veth, *child_rtnl);
+
+	close_fd(child_rtnl);
+	return err ? err : send_message(container->go[0], 'g', -1);
+}
+
+int container_follow(struct container *container)
 {
 	char message = 0;
 	int fd, err = 0;
@@ -225,6 +239,8 @@ static int follow_child(struct container *container)
 			container->tap_fd = fd;
 		else if (message == CHILD_TTY)
 			container->tty_fd = fd;
+		else if (message == CHILD_VETH)
+			err = give_card(container, &fd);
 		else
 			close_fd(&fd);
 		if (message == CHILD_PLACE)
@@ -267,7 +283,7 @@ int container_start(struct container *container)
 		err = rootfs_map(&container->rootfs, container->spec, container->pid);
 	if (!err && container->map.userns)
 		err = container_needs_devices(container) ? send_message(container->go[0], 'g', -1) : place_child(container);
-	return err ? err : follow_child(container);
+	return err ? err : container_follow(container);
 }
 
 void container_release(struct container *container)
@@ -276,6 +292,7 @@ void container_release(struct container *container)
 		kill(container->pid, SIGKILL);
 		process_wait(container->pid, NULL);
 	}
+	veth_free(container->veth);
 	cgroup_remove(container->cgroup);
 	cgroup_free(container->cgroup);
 	seccomp_release(&container->filter);

@@ -32,6 +32,7 @@ struct container {
 	int peer_fd;	       /* in the child: what becomes the standard streams; -1: they stay */
 	int tty_fd;	       /* its master, once container_start() returned; -1: none */
 	int tap_fd;	       /* NET_USER: the container's network card; -1: none */
+	struct veth *veth;     /* NET_VETH; NULL: none */
 	pid_t pid;	       /* 0: not started */
 	int pid_fd;
 };
@@ -48,6 +49,14 @@ int container_start(struct container *container);
 /* Ends what still runs, removes the control group, closes. */
 void container_release(struct container *container);
 
+/* Steps of container_start() that exec.c has in common with it, each 0 or a negative errno, logged: */
+/* container->filter from spec->seccomp, unless it is off. */
+int container_filter(struct container *container);
+/* container->go and report. */
+int container_channels(struct container *container);
+/* Takes what the child sends until it is ready. -EINTR: interrupt_fd became readable. */
+int container_follow(struct container *container);
+
 /*
  * Does the set-up open devices that the container's control group will deny (/dev/net/tun)? Then the child is put into it once it has
  * them, and otherwise before it does anything.
@@ -60,6 +69,7 @@ _Noreturn void container_child(struct container *container);
 /* What the child tells over `go`, each with descriptors or none, in this order. */
 enum child_message {
 	CHILD_TAP = 'n',
+	CHILD_VETH = 'v',  /* a NETLINK_ROUTE socket of its network namespace; it waits to get its card */
 	CHILD_PLACE = 'p', /* it has what the control group would deny it, and waits to be put there */
 	CHILD_TTY = 't',
 	CHILD_READY = 'r',

@@ -47,10 +47,11 @@ guest/bare/x86_64 guest/bare/*.h
 guest/bare/aarch64 guest/bare/*.h
 ctr/store        ctr/mapped.h ctr/walk.h vmm/util
 ctr/verbs        ctr/*.h ctr/archive ctr/cgroup ctr/store vmm/core vmm/util
-ctr              ctr/archive ctr/cgroup ctr/seccomp devices/net devices/block guest/reaper.h vmm/core vmm/util
+ctr              ctr/archive ctr/cgroup ctr/seccomp ctr/veth devices/net devices/block guest/reaper.h vmm/core vmm/util
 ctr/archive      ctr/walk.h vmm/util
 ctr/cgroup       vmm/util
 ctr/seccomp      ctr/caps.h vmm/util
+ctr/veth         devices/net vmm/util
 vmm              arch/*.h ctr/verbs/ctr.h devices guest/protocol.h vmm/core vmm/util
 bench            ctr vmm/core vmm/util
 scripts

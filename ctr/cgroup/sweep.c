@@ -18,7 +18,7 @@
 #include "vmm/util/parse.h"
 
 /* A process of another PID namespace seems to be gone, too. Its groups have processes in them, but for a moment at the beginning. */
-#define AGE_MIN_S 10
+#define AGE_MIN_S 2
 
 static bool is_left(int parent, const char *name)
 {
@@ -52,9 +52,9 @@ static void remove_left(const char *proc, const char *name)
 	cgroup_free(left);
 }
 
-void cgroup_sweep(const struct cgroup *cgroup, const char *proc)
+static void sweep_beside(const struct cgroup_group *group, const char *proc)
 {
-	int parent = cgroup->count ? openat(cgroup->group[0].fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int parent = openat(group->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = parent < 0 ? NULL : fdopendir(parent);
 
 	if (!dir)
@@ -65,4 +65,11 @@ void cgroup_sweep(const struct cgroup *cgroup, const char *proc)
 	}
 	if (dir)
 		closedir(dir);
+}
+
+/* In each hierarchy: whoever was killed may have been at making or removing its groups. */
+void cgroup_sweep(const struct cgroup *cgroup, const char *proc)
+{
+	for (unsigned i = 0; i < cgroup->count; i++)
+		sweep_beside(&cgroup->group[i], proc);
 }

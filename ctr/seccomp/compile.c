@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "ctr/seccomp/seccomp_impl.h"
+#include "ctr/seccomp/squeeze.h"
 #include "vmm/util/io.h"
 #include "vmm/util/lib.h"
 #include "vmm/util/log.h"
@@ -208,11 +209,31 @@ static void find_library(struct compiler *c, struct seccomp_library *library)
 		memset(library, 0, sizeof(*library));
 }
 
+/* What libseccomp wrote, made shorter. */
+static int squeeze(int fd, uint32_t *count)
+{
+	const off_t start = sizeof(struct seccomp_output);
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	size_t bytes = (size_t)(st.st_size - start);
+	struct sock_filter *program = malloc(bytes + 1);
+	int err = program ? pread_full(fd, program, bytes, (uint64_t)start) : -ENOMEM;
+	if (!err) {
+		*count = (uint32_t)seccomp_squeeze(program, bytes / sizeof(*program));
+		err = pwrite_full(fd, program, *count * sizeof(*program), (uint64_t)start);
+	}
+	if (!err && ftruncate(fd, start + (off_t)(*count * sizeof(*program))))
+		err = -errno;
+	free(program);
+	return err;
+}
+
 static int write_program(struct compiler *c, int fd)
 {
 	struct seccomp_output output = {.flags = c->policy->flags};
 	struct sock_filter guard[1 + 2 * GUARD_PER_ARCH];
-	struct stat st;
 	int err;
 
 	/* Behind the place of the header, which is written once the length is known. */
@@ -221,11 +242,10 @@ static int write_program(struct compiler *c, int fd)
 	err = c->policy->newer_enosys ? write_full(fd, guard, make_guard(c, guard) * sizeof(*guard)) : 0;
 	if (!err)
 		err = c->lib.seccomp_export_bpf(c->ctx, fd);
+	if (!err)
+		err = squeeze(fd, &output.count);
 	if (err)
 		return err;
-	if (fstat(fd, &st))
-		return -errno;
-	output.count = (uint32_t)(((uint64_t)st.st_size - sizeof(output)) / sizeof(struct sock_filter));
 	find_library(c, &output.library);
 	return pwrite_full(fd, &output, sizeof(output), 0);
 }

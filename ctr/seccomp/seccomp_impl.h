@@ -83,7 +83,7 @@ int seccomp_library_look(struct seccomp_library *library);
  * A file of the cache: this header; the output; the key, which is all that the program depends on, byte for byte, so that a file found by
  * a hash that somebody made collide is seen to be another's.
  */
-#define SECCOMP_CACHE_MAGIC "tinyvmm-seccomp1"
+#define SECCOMP_CACHE_MAGIC "tinyvmm-seccomp2"
 
 struct seccomp_cache_header {
 	char magic[16];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A container's two documents: see state.h. By jansson, in a worker where they are read. */
+/* A container's two documents: see state.h. By jansson, in a worker where they are read and are not as we write them (written.h). */
 #include "ctr/store/state.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctr/store/written.h"
 #include "vmm/util/io.h"
 #include "vmm/util/lib.h"
 #include "vmm/util/log.h"
@@ -18,6 +19,7 @@
 #define STATUS_FILE "status.json"
 #define STATUS_BYTES_MAX 4096
 #define VERSION_NUMBER 1
+#define NAME_BYTES (STORE_NAME_MAX + 32)
 
 #define JSON_CALLS(X)                                                                                                                    \
 	X(json_loadb)                                                                                                                    \
@@ -232,36 +234,40 @@ static int unpack(const struct reading *reading, struct description *config)
 	return whole ? 0 : -ENOMEM;
 }
 
-/* *reading is NULL after an error, which was logged, but for -ENOENT. */
-static int read_document(const struct entry *entry, const char *file, size_t limit, int (*job)(void *arg), struct reading **out)
+/* In the caller's memory; -ENOENT is not logged. `name` is for messages. */
+static int read_text(const struct entry *entry, const char *file, size_t limit, char **text, size_t *len, char name[NAME_BYTES])
 {
-	struct reading *reading = shared_alloc(READING_BYTES);
-	char name[STORE_NAME_MAX + 32], *text = NULL;
-	size_t len;
-	int err = reading ? entry_read(entry, file, limit, &text, &len) : -ENOMEM;
+	int err = entry_read(entry, file, limit, text, len);
 
-	*out = NULL;
-	snprintf(name, sizeof(name), "container '%s': %s", entry->name, file);
+	snprintf(name, NAME_BYTES, "container '%s': %s", entry->name, file);
 	if (err && err != -ENOENT)
 		log_error("%s: %s", name, strerror(-err));
-	if (!err) {
-		reading->name = name;
-		reading->text = text;
-		reading->len = len;
-		err = worker_run("reader of state files", job, reading);
+	return err;
+}
+
+/* *reading is NULL after an error, which was logged. */
+static int run_reader(const char *name, const char *text, size_t len, int (*job)(void *arg), struct reading **reading)
+{
+	*reading = shared_alloc(READING_BYTES);
+	if (!*reading)
+		return -ENOMEM;
+	(*reading)->name = name;
+	(*reading)->text = text;
+	(*reading)->len = len;
+	int err = worker_run("reader of state files", job, *reading);
+	if (err) {
+		shared_free(*reading, READING_BYTES);
+		*reading = NULL;
 	}
-	free(text);
-	if (err && reading)
-		shared_free(reading, READING_BYTES);
-	else
-		*out = reading;
 	return err;
 }
 
 int description_read(const struct entry *entry, struct description *config)
 {
+	char name[NAME_BYTES], *text;
 	struct reading *reading;
-	int err = read_document(entry, CONFIG_FILE, CONFIG_BYTES_MAX, read_config_job, &reading);
+	size_t len;
+	int err = read_text(entry, CONFIG_FILE, CONFIG_BYTES_MAX, &text, &len, name);
 
 	*config = (struct description){0};
 	if (err == -ENOENT)
@@ -269,22 +275,36 @@ int description_read(const struct entry *entry, struct description *config)
 			  entry->name);
 	if (err)
 		return err;
-	err = unpack(reading, config);
-	shared_free(reading, READING_BYTES);
+	if (!written_description(text, len, config)) {
+		err = run_reader(name, text, len, read_config_job, &reading);
+		if (!err) {
+			err = unpack(reading, config);
+			shared_free(reading, READING_BYTES);
+		}
+	}
+	free(text);
 	return err;
 }
 
 int status_read(const struct entry *entry, struct status *status)
 {
+	char name[NAME_BYTES], *text;
 	struct reading *reading;
-	int err = read_document(entry, STATUS_FILE, STATUS_BYTES_MAX, read_status_job, &reading);
+	size_t len;
+	int err = read_text(entry, STATUS_FILE, STATUS_BYTES_MAX, &text, &len, name);
 
 	*status = (struct status){0};
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	*status = reading->status;
-	shared_free(reading, READING_BYTES);
-	return 0;
+	if (!written_status(text, len, status)) {
+		err = run_reader(name, text, len, read_status_job, &reading);
+		if (!err) {
+			*status = reading->status;
+			shared_free(reading, READING_BYTES);
+		}
+	}
+	free(text);
+	return err;
 }
 
 /* --- writing -----------------------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@
  * given, by the same code with the same messages. So there is one description (ctr/spec.h, which says what each part is called in an OCI
  * config.json) and one way into it.
  *
- * They are read in a worker, which has the JSON library so that nobody else needs it. Both may have been written by anybody: too long, truncated, of
+ * In the very form in which they are written they are read as they are (written.h); otherwise in a worker, which has the JSON library so that nobody
+ * else needs it. Both may have been written by anybody: too long, truncated, of
  * another shape: an error, logged with the file's name, never a half-filled struct.
  */
 #ifndef CTR_STORE_STATE_H

@@ -58,6 +58,7 @@ bool verb_parse(struct verb_line *line, int argc, char **argv, int *status)
 		.def_count = line->table->count,
 		.target = line->target,
 		.command = line->command,
+		.command_hint = "; a command stands after '--'",
 		.stray = take_word,
 	};
 

@@ -55,6 +55,7 @@ const struct verb ctr_verbs[] = {
 	{"stop", verb_stop, "ask it to end", &stop_table},
 	{"restart", verb_restart, "stop and start it", &stop_table},
 	{"kill", verb_kill, "send it a signal", NULL},
+	{"exec", verb_exec, "run a command in one that runs", &exec_table},
 	{"attach", verb_attach, "join this terminal to its terminal", NULL},
 	{"pause", verb_pause, "freeze it", NULL},
 	{"resume", verb_resume, "let it go on", NULL},

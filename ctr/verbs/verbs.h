@@ -30,7 +30,7 @@ struct verb_table {
 	unsigned count;
 };
 /* Of the verbs that have options of their own. `create` and `import` have those of `run` (ctr/options.h). */
-extern const struct verb_table stop_table, delete_table, list_table, info_table, logs_table, stats_table, snapshot_table;
+extern const struct verb_table stop_table, exec_table, delete_table, list_table, info_table, logs_table, stats_table, snapshot_table;
 
 /* All of them, in the order of `tinyvmm ctr --help`. */
 struct verb {

@@ -196,6 +196,8 @@ groups_of_killed() {
 	done | wc -l
 }
 echo "# ${#killed[@]} were killed, and left $(groups_of_killed) groups"
+# Younger ones may be somebody's who is just starting
+sleep 3
 ctr "${plain[@]}" -- true "$mark"
 same "killed: another one runs" 0 "$status"
 # busybox's timeout stays a moment longer than what it watches
