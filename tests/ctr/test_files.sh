@@ -195,6 +195,10 @@ all_of_it "root" "1000 1001" --rootfs "$root"
 dir=$place/state/tinyvmm/ctr
 for ending in tar.gz tgz tar.xz tar.zst; do
 	works "export to $ending" export $me-box "$place/x.$ending"
+	if [ "$ending" = tar.zst ] && ! command -v zstd >/dev/null; then
+		skip "tar.zst is the same" "no zstd, which tar runs"
+		continue
+	fi
 	listing "$place/x.$ending" >"$place/x"
 	same "root: $ending is the same" "" "$(differs "$place/box" "$place/x")"
 done

@@ -205,7 +205,7 @@ static void attribute_is(const struct fixture *f, const char *name, const char *
 static const uint32_t capability[5] = {0x02000001, 1u << 10, 0, 0, 0};
 /* posix_acl_xattr: a user that may read, the mask, and the three of the mode. */
 static uint32_t acl[] = {2,          0x00070001, 0xffffffff, 0x00040002, 1000,      0x00050004,
-			       0xffffffff, 0x00050010, 0xffffffff, 0x00050020, 0xffffffff};
+			 0xffffffff, 0x00050010, 0xffffffff, 0x00050020, 0xffffffff};
 
 static void attributes(void **state)
 {
