@@ -174,7 +174,7 @@ at_least() {
 }
 loop=''
 truncate -s 8M "$test_dir/loop.img"
-if : 2>/dev/null 3<>/dev/loop-control && loop=$(losetup -f) && losetup "$loop" "$test_dir/loop.img"; then
+if loop=$(take_loop "$test_dir/loop.img"); then
 	at_end+=(free_loop)
 	numbers=$(</sys/block/"${loop##*/}"/dev)
 	at_least "--io-limit wbps=1M, 2 MiB written" 1500 --io-limit "$loop:wbps=1M" -- dd if=/dev/zero of=/disk bs=64k count=32 oflag=direct
