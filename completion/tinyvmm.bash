@@ -85,7 +85,8 @@ _tinyvmm_ctr_value() {
 	--net | -n)
 		case $cur in
 		user,*) _tinyvmm_parts "hostfwd= restrict mtu=" ;;
-		*) _tinyvmm_words "user host none" ;;
+		veth,*) _tinyvmm_parts "bridge= ip= gateway= hostfwd= mtu=" ;;
+		*) _tinyvmm_words "user veth host none" ;;
 		esac
 		;;
 	--log-level) _tinyvmm_words "error warn info debug" ;;
@@ -100,14 +101,36 @@ _tinyvmm_capabilities="ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BP
 	SETFCAP SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME
 	SYS_TTY_CONFIG WAKE_ALARM"
 
+# A kept container's verb: its name, and the verb's own options.
+_tinyvmm_ctr_kept() {
+	local names options=
+	names=$(tinyvmm ctr list --quiet 2>/dev/null)
+	case $1 in
+	stop | restart) options="--timeout --signal" ;;
+	list) names='' options="--json --quiet" ;;
+	info) options="--json" ;;
+	logs) options="--follow" ;;
+	stats) options="--once" ;;
+	delete) options="--force" ;;
+	esac
+	_tinyvmm_words "$names $options --help"
+}
+
 _tinyvmm_ctr() {
 	if [ "$COMP_CWORD" = 2 ] && [[ $cur != -* ]]; then
-		_tinyvmm_words "run"
+		_tinyvmm_words "run create start stop restart kill attach pause resume wait list info logs stats rename delete"
 		return
 	fi
+	case ${COMP_WORDS[2]} in
+	run | create) ;;
+	*)
+		_tinyvmm_ctr_kept "${COMP_WORDS[2]}"
+		return
+		;;
+	esac
 	_tinyvmm_ctr_value "$previous" && return
 	_tinyvmm_words "--rootfs --disk --image --read-only --keep --bind --tmpfs --isolation --share --join --userns --cap-add --cap-drop
-		--cap-ambient --no-new-privs --seccomp --user --workdir --env --rlimit --oom-score --hostname --init --timeout --memory --swap --cpus
+		--cap-ambient --no-new-privs --seccomp --user --workdir --env --rlimit --oom-score --hostname --init --terminal --timeout --memory --swap --cpus
 		--cpu-shares --cpuset --pids --io-weight --io-limit --device --net-class --net-prio --best-effort --net --name --log-level --help --"
 }
 

@@ -321,9 +321,12 @@ static int arrange_descriptors(const struct container *container, int plan, int 
 	}
 	for (int fd = 0; container->peer_fd >= 0 && fd < 3; fd++) {
 		/* Errors that go elsewhere stay there. */
-		if ((fd < 2 || isatty(fd)) && dup2(container->peer_fd, fd) < 0)
+		if ((fd < 2 || container->detached || isatty(fd)) && dup2(container->peer_fd, fd) < 0)
 			return -errno;
 	}
+	if (container->peer_fd < 0 && container->output_fd >= 0 &&
+	    (dup2(container->output_fd, STDOUT_FILENO) < 0 || dup2(container->output_fd, STDERR_FILENO) < 0))
+		return -errno;
 	if (dup2(high[0], REAPER_PLAN_FD) < 0 || dup2(high[1], REAPER_REPORT_FD) < 0)
 		return -errno;
 	/* What was opened by mistake, by us or by whoever started us, ends here too. */

@@ -5,7 +5,7 @@
 
 struct container;
 
-/* child_network.c: the loopback, and for NET_USER a tap device with its address, sent to the parent. */
+/* child_network.c: the loopback, and for NET_USER a tap device with its address, sent to the parent; for NET_VETH it waits until the parent made a card. */
 int child_network(const struct container *container);
 
 /* child_terminal.c: a terminal in the container's /dev/pts becomes /dev/console and, by peer_fd, the standard streams; its master goes to the parent. */

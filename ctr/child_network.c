@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The container's side of its network: see child_impl.h; netdevice(7), Documentation/networking/tuntap.rst. The same addresses as a virtual
- * machine's on the user network (devices/net/netdev.h).
+ * machine's on the user network (devices/net/netdev.h). A veth pair is the parent's to make, at both ends (ctr/veth/).
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <string.h>
@@ -108,6 +109,22 @@ static int make_card(const struct container *container, int socket)
 	return err;
 }
 
+/* The parent is privileged where this card comes from, and knows what is free there. */
+static int get_card(const struct container *container)
+{
+	char message;
+	int none, rtnl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int err = rtnl < 0 ? -errno : 0;
+
+	if (err)
+		log_error("--net veth: the container's interfaces can't be reached (rtnetlink): %s", strerror(-err));
+	else
+		err = send_message(container->go[1], CHILD_VETH, rtnl);
+	close_fd(&rtnl);
+	/* Without an answer it could not, and has said why. */
+	return err ? err : receive_message(container->go[1], &message, &none);
+}
+
 int child_network(const struct container *container)
 {
 	if (!namespace_is_new(container->spec, NS_NET, container->map.userns))
@@ -118,6 +135,8 @@ int child_network(const struct container *container)
 		log_error("the container's loopback can't be brought up: %s", strerror(-err));
 	if (!err && container->spec->net == NET_USER)
 		err = make_card(container, fd);
+	if (!err && container->spec->net == NET_VETH)
+		err = get_card(container);
 	close_fd(&fd);
 	return err;
 }

@@ -19,6 +19,7 @@
 #include "ctr/content_impl.h"
 #include "ctr/mount.h"
 #include "ctr/namespaces.h"
+#include "ctr/resolv.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
@@ -280,6 +281,8 @@ static int write_names(const struct content *content, int covers_fd)
 		err = cover_file(content, covers_fd, "hostname", hosts);
 	if (content->nameserver)
 		snprintf(resolv, sizeof(resolv), "nameserver %s\n", content->nameserver);
+	else if (content->spec->net == NET_VETH)
+		host_resolv = resolv_of_host();
 	else if (content->spec->net != NET_NONE && read_file("/etc/resolv.conf", RESOLV_BYTES_MAX, &host_resolv, &len))
 		host_resolv = NULL;
 	if (!err)

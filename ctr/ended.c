@@ -80,6 +80,16 @@ static int shell_status(const struct container *container, int status)
 	return 128 + number;
 }
 
+/* How an init ends that asked for it: PID namespaces have reboot(2) kill theirs by a signal that says which it was (pid_namespaces(7)). */
+static int system_status(const struct container *container, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT)
+		return 0;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP)
+		return RUN_REBOOT;
+	return shell_status(container, status);
+}
+
 int ended_status(struct container *container)
 {
 	struct reaper_report report;
@@ -106,6 +116,6 @@ int ended_status(struct container *container)
 	case REAPER_ENDED:
 		return shell_status(container, (int)first.detail);
 	default:
-		return shell_status(container, status);
+		return container->spec->command ? shell_status(container, status) : system_status(container, status);
 	}
 }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,62 +335,6 @@ static const char *take_net_prio(struct options *options, char *value)
 	return cgroup_parse_net_prio(value, &spec_of(options)->limits);
 }
 
-/* --- the network -----------------------------------------------------------------------------------------------------------------------
- */
-
-static const char *take_hostfwd(void *target, char *value)
-{
-	return netdev_add_forward(&((struct spec *)target)->netdev, value);
-}
-
-static const char *take_restrict(void *target, char *value)
-{
-	(void)value;
-	((struct spec *)target)->netdev.restricted = true;
-	return NULL;
-}
-
-static const char *take_mtu(void *target, char *value)
-{
-	uint64_t mtu;
-
-	if (parse_u64(value, NETDEV_MTU_MIN, NETDEV_MTU_MAX, &mtu))
-		return "not a number from 68 to 65520";
-	((struct spec *)target)->netdev.mtu = (uint16_t)mtu;
-	return NULL;
-}
-
-static const struct option_part user_parts[] = {
-	{.name = "hostfwd",
-	 .valued = true,
-	 .repeats = true,
-	 .take = take_hostfwd,
-	 .takes = "[tcp:|udp:][ADDR:]PORT-[ADDR]:PORT, such as tcp:127.0.0.1:2222-:22"},
-	{.name = "restrict", .bare = true, .take = take_restrict, .takes = "no value"},
-	{.name = "mtu", .valued = true, .take = take_mtu, .takes = "a number from 68 to 65520"},
-};
-
-static const char *take_net(struct options *options, char *value)
-{
-	static const char *const words[] = {[NET_NONE] = "none", [NET_USER] = "user", [NET_HOST] = "host", NULL};
-	struct spec *spec = spec_of(options);
-	char *kind, *rest;
-	int i = -1;
-
-	if (parse_option(&value, &kind, &rest) && !rest)
-		i = options_find_word(words, kind);
-	if (i < 0)
-		return "no such kind of network";
-	spec->net = (enum spec_net)i;
-	if (spec->net == NET_HOST)
-		spec->ns[NS_NET].share = true;
-	if (spec->net == NET_USER)
-		options_take_parts(options, kind, value, user_parts, sizeof(user_parts) / sizeof(*user_parts), spec);
-	else if (*value)
-		return "only --net user has parts";
-	return NULL;
-}
-
 static void print_help(void)
 {
 	puts("tinyvmm ctr run runs a command in a container.\n"
@@ -476,6 +421,9 @@ const struct option_def ctr_run_options[] = {
 	  .takes = "up to 63 letters, digits, - and .", .help = "host name inside (the container's name)" },
 	{ .name = "init", .value = "on|off", .take = options_take_switch, .field = FIELD(init), .takes = "on or off",
 	  .help = "a small PID 1 above the command (on)" },
+	{ .name = "terminal", .take = options_take_flag, .field = FIELD(terminal),
+	  .help = "for 'create': a terminal of its own, to attach\n"
+		  "to (a system has one without asking)" },
 	{ .name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "whole seconds, at most a year; 0 for no limit",
 	  .help = "end after so long, with status 124" },
 
@@ -500,11 +448,13 @@ const struct option_def ctr_run_options[] = {
 		  "and go on" },
 
 	{ .heading = "Network" },
-	{ .name = "net", .letter = 'n', .value = "KIND[,PART]...", .take = take_net,
-	  .takes = "none, host, or user[,hostfwd=RULE]...[,restrict][,mtu=N]",
-	  .help = "user (default; no root needed), host or none.\n"
+	{ .name = "net", .letter = 'n', .value = "KIND[,PART]...", .take = ctr_take_net,
+	  .takes = "none, host, user[,hostfwd=RULE]...[,restrict][,mtu=N], or veth[,bridge=NAME][,ip=ADDR/PREFIX][,gateway=ADDR][,hostfwd=RULE]...[,mtu=N]",
+	  .help = "user (default; no root needed), veth (root; the\n"
+		  "kernel's own speed), host or none.\n"
 		  "Parts of user: hostfwd=tcp:127.0.0.1:2222-:22\n"
-		  "(repeatable), restrict, mtu=N" },
+		  "(repeatable), restrict, mtu=N; of veth: bridge=,\n"
+		  "ip=ADDR/PREFIX, gateway=, hostfwd=, mtu=" },
 
 	{ .heading = "Other" },
 	{ .name = "name", .value = "NAME", .take = options_take_name, .field = FIELD(name),
@@ -518,24 +468,64 @@ const struct option_def ctr_run_options[] = {
 const unsigned ctr_run_option_count = sizeof(ctr_run_options) / sizeof(*ctr_run_options);
 _Static_assert(sizeof(ctr_run_options) / sizeof(*ctr_run_options) <= OPTIONS_MAX, "struct options.seen has a bit for each option");
 
-enum options_result ctr_run_parse(struct spec *spec, int argc, char **argv)
+/* A system's own init ends by reboot(2), which in a PID namespace of its own ends that alone (pid_namespaces(7)). */
+static void let_init_end(struct spec *spec)
 {
-	struct options options = {
-		.program = "tinyvmm ctr run",
-		.defs = ctr_run_options,
-		.def_count = ctr_run_option_count,
-		.target = spec,
-		.command = &spec->command,
-		.command_hint = "; a command for the container stands after '--'",
-	};
+	uint64_t usual = caps_default();
 
+	/* Who drops capabilities has said which there are to be. */
+	if (spec->ns[NS_PID].share || spec->ns[NS_PID].join || (spec->caps.bounding & usual) != usual)
+		return;
+	spec->caps.bounding |= 1ull << CAP_SYS_BOOT;
+	spec->caps.permitted |= 1ull << CAP_SYS_BOOT;
+}
+
+static enum options_result parse(struct options *options, struct spec *spec, int argc, char **argv)
+{
+	options->defs = ctr_run_options;
+	options->def_count = ctr_run_option_count;
+	options->target = spec;
+	options->command = &spec->command;
+	options->command_hint = "; a command for the container stands after '--'";
 	spec_init(spec);
-	if (!options_parse(&options, argc, argv))
+	if (!options_parse(options, argc, argv))
 		return OPTIONS_DONE;
 	/* The chroot rung has whatever network there is. */
 	if (spec->isolation == ISOLATION_CHROOT && spec->net == NET_USER && !spec->netdev.forwards)
 		spec->net = NET_HOST;
 	if (!spec->command || spec->isolation == ISOLATION_CHROOT)
 		spec->init = false;
-	return options.faults + spec_check(spec) ? OPTIONS_BAD : OPTIONS_RUN;
+	if (!spec->command && spec->root != ROOT_IMAGE) {
+		let_init_end(spec);
+		spec->terminal = true;
+	}
+	return options->faults + spec_check(spec) ? OPTIONS_BAD : OPTIONS_RUN;
+}
+
+enum options_result ctr_run_parse(struct spec *spec, int argc, char **argv)
+{
+	struct options options = {.program = "tinyvmm ctr run"};
+
+	return parse(&options, spec, argc, argv);
+}
+
+/* The first word; it is checked as --name is. */
+static void take_name_word(struct options *options, char *arg)
+{
+	struct spec *spec = spec_of(options);
+	unsigned i = 0;
+
+	while (strcmp(ctr_run_options[i].name ? ctr_run_options[i].name : "", "name"))
+		i++;
+	options->option = &ctr_run_options[i];
+	const char *wrong = spec->name ? "one name too many" : options_take_name(options, arg);
+	if (wrong)
+		options_fault(options, arg, wrong, ctr_run_options[i].takes);
+}
+
+enum options_result ctr_create_parse(struct spec *spec, int argc, char **argv)
+{
+	struct options options = {.program = "tinyvmm ctr create", .stray = take_name_word};
+
+	return parse(&options, spec, argc, argv);
 }

@@ -14,6 +14,12 @@ extern const unsigned ctr_run_option_count;
 /* Parses argv (argv[0] is skipped) into *spec, fills in the defaults and checks the whole. spec_release() frees what was allocated, whatever the result. */
 enum options_result ctr_run_parse(struct spec *spec, int argc, char **argv);
 
+/* The same for `tinyvmm ctr create`, which takes the container's NAME as a word of its own. */
+enum options_result ctr_create_parse(struct spec *spec, int argc, char **argv);
+
+/* options_net.c: the handler of --net. */
+const char *ctr_take_net(struct options *options, char *value);
+
 /* Defaults: a full container of nothing yet. */
 void spec_init(struct spec *spec);
 void spec_release(struct spec *spec);

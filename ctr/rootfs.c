@@ -4,7 +4,7 @@
  *
  * An overlay's upper directory lies in a tmpfs that is mounted over the root's own path: a place that is there for certain, hides nothing
  * that is needed, and takes no directory of the host's. Writes so go to memory, count against the container's limit, and are gone with
- * its last process, however that ends.
+ * its last process, however that ends. For a container that is kept, a directory of its own is mounted there instead.
  */
 #include "ctr/rootfs.h"
 
@@ -168,10 +168,42 @@ static int prepare_dir(struct rootfs *rootfs, const char *path, bool map)
 	return err;
 }
 
+/* The overlay's two directories, which are the container's root's. */
+static int make_writable(int dir_fd, const char *name, const struct idmap *map)
+{
+	if (mkdirat(dir_fd, name, 0755))
+		return errno == EEXIST ? 0 : -errno;
+	if (!map->userns || geteuid())
+		return 0;
+	return fchownat(dir_fd, name, map->uid[0].outside, map->gid[0].outside, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+}
+
+/* Root's containers with users of their own can't get to it by its path. */
+static int prepare_writes(struct rootfs *rootfs, const char *path, const struct idmap *map)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = dir < 0 ? -errno : make_writable(dir, "upper", map);
+
+	if (!err)
+		err = make_writable(dir, "work", map);
+	if (!err && map->userns && !geteuid()) {
+		rootfs->writes_fd = mount_clone(dir, "", AT_EMPTY_PATH);
+		err = rootfs->writes_fd < 0 ? rootfs->writes_fd : 0;
+	}
+	close_fd(&dir);
+	if (err)
+		log_error("%s, where the container's writes are kept: %s", path, strerror(-err));
+	return err;
+}
+
 int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct idmap *map)
 {
+	int err = spec->writes_path ? prepare_writes(rootfs, spec->writes_path, map) : 0;
+
 	rootfs->userns = map->userns;
 	rootfs->one_id = map->deny_groups;
+	if (err)
+		return err;
 	switch (spec->root) {
 	case ROOT_DIR:
 		return prepare_dir(rootfs, spec->root_path, map->userns && !geteuid());
@@ -209,7 +241,7 @@ int rootfs_map(struct rootfs *rootfs, const struct spec *spec, pid_t child)
 
 void rootfs_init(struct rootfs *rootfs)
 {
-	*rootfs = (struct rootfs){.fd = -1, .disk_fd = -1, .lower_fd = -1};
+	*rootfs = (struct rootfs){.fd = -1, .disk_fd = -1, .lower_fd = -1, .writes_fd = -1};
 }
 
 void rootfs_release(struct rootfs *rootfs)
@@ -218,6 +250,7 @@ void rootfs_release(struct rootfs *rootfs)
 	close_fd(&rootfs->fd);
 	close_fd(&rootfs->disk_fd);
 	close_fd(&rootfs->lower_fd);
+	close_fd(&rootfs->writes_fd);
 }
 
 /* --- in the child ----------------------------------------------------------------------------------------------------------- */
@@ -237,16 +270,27 @@ static int attach_over(int mount_fd, int below_fd)
 	return err ? err : open_dir(mount_fd, ".");
 }
 
-/* An overlay of `lower_fd` and a new tmpfs, mounted over `lower_fd`. */
-static int overlay(const struct rootfs *rootfs, int lower_fd)
+/* Where an overlay keeps what is written, as a mount of its own: memory, or a directory that stays (rootfs_prepare() made the two in it). */
+static int open_scratch(struct rootfs *rootfs, const struct spec *spec)
 {
-	static const char *const scratch_options[] = {"mode=0755", NULL};
+	static const char *const options[] = {"mode=0755", NULL};
+	int fd = rootfs->writes_fd;
+
+	if (!spec->writes_path)
+		return mount_new("tmpfs", options, 0);
+	rootfs->writes_fd = -1;
+	return fd >= 0 ? fd : mount_clone(AT_FDCWD, spec->writes_path, 0);
+}
+
+/* An overlay of `lower_fd` and what open_scratch() gives, mounted over `lower_fd`. */
+static int overlay(struct rootfs *rootfs, const struct spec *spec, int lower_fd)
+{
 	char lower[64], upper[64], work[64];
-	int scratch = mount_new("tmpfs", scratch_options, 0);
+	int scratch = open_scratch(rootfs, spec);
 	int top = -1, fd = -1;
 	int err = scratch < 0 ? scratch : mount_attach(scratch, lower_fd);
 
-	if (!err && (mkdirat(scratch, "upper", 0755) || mkdirat(scratch, "work", 0755)))
+	if (!err && !spec->writes_path && (mkdirat(scratch, "upper", 0755) || mkdirat(scratch, "work", 0755)))
 		err = -errno;
 	if (err)
 		goto close_scratch;
@@ -327,7 +371,7 @@ int rootfs_open(struct rootfs *rootfs, const struct spec *spec)
 	}
 	rootfs->fresh = !spec->keep_writes && !spec->read_only;
 	if (rootfs->fresh)
-		rootfs->fd = overlay(rootfs, lower);
+		rootfs->fd = overlay(rootfs, spec, lower);
 	else if (rootfs->lower_fd < 0)
 		rootfs->fd = bind_itself(lower);
 	else

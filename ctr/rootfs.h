@@ -14,6 +14,7 @@ struct rootfs {
 	int fd;		/* O_PATH, the root as the container will see it */
 	int disk_fd;	/* the parent's: the image or archive, opened before privileges or namespaces change; -1: none */
 	int lower_fd;	/* the parent's: a mount, attached nowhere, of what only the parent may mount or map; -1: none */
+	int writes_fd;	/* the parent's: a mount, attached nowhere, of spec->writes_path; -1: the child makes it */
 	uint64_t offset_bytes, len_bytes; /* of the file system in the image */
 	char fstype[32];
 	bool userns;	/* overlayfs has to keep its notes in user.* attributes */

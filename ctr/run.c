@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A container in the foreground: see run.h. One loop waits for all there is to wait for: the first process's end, its reports, the
- * terminal, the network card, signals to hand on, the time limit.
+ * A container's life: see run.h. One loop waits for all there is to wait for: the first process's end, its terminal, the network card,
+ * signals to hand on, the time limit.
  */
 #include "ctr/run.h"
 
@@ -31,7 +31,7 @@ struct run {
 	struct loop *loop;
 	struct netdev *nd;
 	struct cable *cable;
-	struct relay *relay;
+	const struct run_frame *frame;
 	struct loop_watch ended, signals;
 	struct loop_timer timeout;
 	bool timed_out;
@@ -60,10 +60,10 @@ static void signalled(void *arg, uint32_t events)
 	(void)events;
 	if (read(run->signals.fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGWINCH)
-		relay_resize(run->relay);
-	else
+	if (info.ssi_signo != SIGWINCH)
 		hand_on(run, (int)info.ssi_signo);
+	else if (run->frame->resized)
+		run->frame->resized(run->frame->arg);
 }
 
 static void time_is_up(void *arg)
@@ -129,8 +129,8 @@ static int join(struct run *run)
 		if (!err)
 			container->tap_fd = -1;
 	}
-	if (!err && container->tty_fd >= 0)
-		err = relay_new(&run->relay, container->tty_fd, run->loop);
+	if (!err && run->frame->started)
+		err = run->frame->started(run->frame->arg, container, run->loop);
 	if (!err && run->spec->timeout_s) {
 		run->timeout = (struct loop_timer){.expired = time_is_up, .arg = run};
 		loop_timer_set(run->loop, &run->timeout, run->spec->timeout_s * NS_PER_S);
@@ -157,7 +157,6 @@ static void release(struct run *run)
 		loop_remove(run->loop, &run->ended);
 		loop_remove(run->loop, &run->signals);
 	}
-	relay_free(run->relay);
 	cable_free(run->cable);
 	netdev_close(run->nd);
 	container_release(&run->container);
@@ -165,15 +164,16 @@ static void release(struct run *run)
 	loop_free(run->loop);
 }
 
-int ctr_run(const struct spec *spec)
+int ctr_run_framed(const struct spec *spec, const struct run_frame *frame)
 {
-	struct run run = {.spec = spec, .signals = {.fd = -1}};
-	bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	struct run run = {.spec = spec, .frame = frame, .signals = {.fd = -1}};
 	int status = CTR_FAILED;
 	int err = prepare(&run);
 
-	container_init(&run.container, spec, terminal);
+	container_init(&run.container, spec, frame->terminal);
 	run.container.interrupt_fd = run.signals.fd;
+	run.container.detached = frame->detached;
+	run.container.output_fd = frame->detached ? frame->output_fd : -1;
 	if (!err)
 		err = container_start(&run.container);
 	if (err == -EINTR)
@@ -184,13 +184,55 @@ int ctr_run(const struct spec *spec)
 		err = join(&run);
 	if (!err)
 		err = loop_run(run.loop);
+	if (frame->ended)
+		frame->ended(frame->arg);
 	if (!err) {
-		relay_free(run.relay);
-		run.relay = NULL;
 		status = run.timed_out ? CTR_TIMEOUT : ended_status(&run.container);
 		if (run.timed_out)
 			log_error("--timeout %u: the container was ended", spec->timeout_s);
 	}
 	release(&run);
+	return status;
+}
+
+/* --- in the foreground ---------------------------------------------------------------------------------------------------------------- */
+
+static int join_terminal(void *arg, struct container *container, struct loop *loop)
+{
+	struct relay **relay = arg;
+
+	return container->tty_fd >= 0 ? relay_new(relay, container->tty_fd, loop) : 0;
+}
+
+static void resize_terminal(void *arg)
+{
+	struct relay **relay = arg;
+
+	relay_resize(*relay);
+}
+
+static void leave_terminal(void *arg)
+{
+	struct relay **relay = arg;
+
+	relay_free(*relay);
+	*relay = NULL;
+}
+
+int ctr_run(const struct spec *spec)
+{
+	struct relay *relay = NULL;
+	const struct run_frame frame = {
+		.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
+		.started = join_terminal,
+		.resized = resize_terminal,
+		.ended = leave_terminal,
+		.arg = &relay,
+	};
+	int status;
+
+	do
+		status = ctr_run_framed(spec, &frame);
+	while (status == RUN_REBOOT);
 	return status;
 }

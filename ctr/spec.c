@@ -26,7 +26,8 @@ void spec_release(struct spec *spec)
 {
 	netdev_release_forwards(&spec->netdev);
 	free(spec->env);
-	spec->env = NULL;
+	free(spec->argv);
+	spec->env = spec->argv = NULL;
 }
 
 static unsigned fault(bool wrong, const char *text)
@@ -45,7 +46,8 @@ static unsigned check_chroot(const struct spec *spec)
 	faults += fault(spec->root != ROOT_DIR, "--isolation chroot: takes --rootfs DIR: mounting an image is for the rungs above");
 	faults += fault(spec->bind_count || spec->tmpfs_count || spec->read_only,
 			"--isolation chroot: has no mounts of its own, so no --bind, --tmpfs or --read-only");
-	faults += fault(spec->netdev.forwards != NULL, "--isolation chroot: has the host's network, so no --net user");
+	faults += fault(spec->net == NET_VETH, "--isolation chroot: has the host's network, so no --net veth");
+	faults += fault(spec->net != NET_VETH && spec->netdev.forwards, "--isolation chroot: has the host's network, so no --net user");
 	return faults;
 }
 
@@ -70,6 +72,10 @@ unsigned spec_check(const struct spec *spec)
 			"--seccomp: needs --isolation full");
 	faults += fault(spec->net == NET_USER && (spec->ns[NS_NET].share || spec->ns[NS_NET].join),
 			"--net user: needs a network namespace of its own, so neither --share net=host nor --join net=");
+	faults += fault(spec->net == NET_VETH && (spec->ns[NS_NET].share || spec->ns[NS_NET].join),
+			"--net veth: needs a network namespace of its own, so neither --share net=host nor --join net=");
+	if (spec->net == NET_VETH)
+		faults += veth_check(&spec->veth, &spec->netdev);
 	faults += fault(spec->ns[NS_USER].share && geteuid(), "--share user=host: takes root");
 	if (spec->isolation == ISOLATION_CHROOT)
 		faults += check_chroot(spec);

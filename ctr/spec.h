@@ -16,6 +16,7 @@
 
 #include "ctr/caps.h"
 #include "ctr/cgroup/cgroup.h"
+#include "ctr/veth/veth.h"
 #include "devices/net/netdev.h"
 
 #define SPEC_BINDS_MAX 64
@@ -49,7 +50,7 @@ struct spec_tmpfs {
 };
 
 enum spec_root { ROOT_NONE, ROOT_DIR, ROOT_DISK, ROOT_IMAGE };
-enum spec_net { NET_NONE, NET_USER, NET_HOST };
+enum spec_net { NET_NONE, NET_USER, NET_HOST, NET_VETH };
 
 struct spec {
 	const char *name;
@@ -74,6 +75,7 @@ struct spec {
 	bool oom_score_set;
 	int oom_score;		   /* [process.oomScoreAdj] */
 	bool init;		   /* a PID 1 of ours above the command */
+	bool terminal;		   /* [process.terminal] in the background: it gets one; in the foreground the caller's decides */
 
 	/* [mounts] */
 	struct spec_bind bind[SPEC_BINDS_MAX];
@@ -83,13 +85,18 @@ struct spec {
 	const char *hostname;	   /* [hostname] NULL: the name */
 	bool userns;		   /* map to a subordinate range although we are root */
 	enum spec_net net;
-	struct netdev_config netdev; /* NET_USER */
+	struct netdev_config netdev; /* NET_USER; of NET_VETH forwards and mtu */
+	struct veth_config veth;     /* NET_VETH */
 
 	/* [linux.resources] */
 	struct cgroup_limits limits;
 	bool best_effort;	   /* a limit that the host can't enforce is a warning */
 
 	unsigned timeout_s;	   /* 0: none */
+
+	/* Only of a container that is kept (ctr/store/store.h). */
+	const char *writes_path;   /* a directory for the overlay's `upper` and `work`; NULL: in memory, dropped at the end */
+	char **argv;		   /* what it was parsed from, if that was made for it; freed with it */
 };
 
 #endif

@@ -123,6 +123,8 @@ static int prepare(struct container *container)
 		err = prepare_filter(container);
 	if (!err)
 		err = prepare_cgroup(container);
+	if (!err && container->spec->net == NET_VETH)
+		err = veth_new(&container->veth, &container->spec->veth, &container->spec->netdev);
 	if (!err && (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, container->go) || pipe2(container->report, O_CLOEXEC))) {
 		err = -errno;
 		log_error("no descriptors left: %s", strerror(-err));
@@ -209,6 +211,14 @@ static int wait_for_child(const struct container *container)
 	return fds[1].revents ? -EINTR : 0;
 }
 
+static int give_card(const struct container *container, int *child_rtnl)
+{
+	int err = *child_rtnl < 0 || !container->veth ? -EPROTO : veth_connect(container->veth, *child_rtnl);
+
+	close_fd(child_rtnl);
+	return err ? err : send_message(container->go[0], 'g', -1);
+}
+
 /* Takes what the child sends until it is ready. */
 static int follow_child(struct container *container)
 {
@@ -225,6 +235,8 @@ static int follow_child(struct container *container)
 			container->tap_fd = fd;
 		else if (message == CHILD_TTY)
 			container->tty_fd = fd;
+		else if (message == CHILD_VETH)
+			err = give_card(container, &fd);
 		else
 			close_fd(&fd);
 		if (message == CHILD_PLACE)
@@ -240,6 +252,7 @@ void container_init(struct container *container, const struct spec *spec, bool t
 		.terminal = terminal,
 		.go = {-1, -1},
 		.report = {-1, -1},
+		.output_fd = -1,
 		.interrupt_fd = -1,
 		.peer_fd = -1,
 		.tty_fd = -1,
@@ -275,6 +288,7 @@ void container_release(struct container *container)
 		kill(container->pid, SIGKILL);
 		process_wait(container->pid, NULL);
 	}
+	veth_free(container->veth);
 	cgroup_remove(container->cgroup);
 	cgroup_free(container->cgroup);
 	seccomp_release(&container->filter);

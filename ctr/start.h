@@ -26,10 +26,13 @@ struct container {
 	int go[2];	       /* socket pair: [0] the parent's */
 	int report[2];	       /* pipe of struct reaper_report: [0] the parent's */
 	bool terminal;	       /* the command gets a terminal of its own */
+	bool detached;	       /* the command gets none of our streams but standard input */
+	int output_fd;	       /* detached, without a terminal: its standard output and error; the caller's */
 	int interrupt_fd;      /* the caller's: readable when the set-up is to be given up; -1: never */
 	int peer_fd;	       /* in the child: what becomes the standard streams; -1: they stay */
 	int tty_fd;	       /* its master, once container_start() returned; -1: none */
 	int tap_fd;	       /* NET_USER: the container's network card; -1: none */
+	struct veth *veth;     /* NET_VETH; NULL: none */
 	pid_t pid;	       /* 0: not started */
 	int pid_fd;
 };
@@ -58,6 +61,7 @@ _Noreturn void container_child(struct container *container);
 /* What the child tells over `go`, each with descriptors or none, in this order. */
 enum child_message {
 	CHILD_TAP = 'n',
+	CHILD_VETH = 'v',  /* a NETLINK_ROUTE socket of its network namespace; it waits to get its card */
 	CHILD_PLACE = 'p', /* it has what the control group would deny it, and waits to be put there */
 	CHILD_TTY = 't',
 	CHILD_READY = 'r',

@@ -45,11 +45,14 @@ guest
 guest/bare       guest/bare/x86_64 guest/bare/aarch64
 guest/bare/x86_64 guest/bare/*.h
 guest/bare/aarch64 guest/bare/*.h
-ctr              ctr/archive ctr/cgroup ctr/seccomp devices/net devices/block guest/reaper.h vmm/core vmm/util
+ctr/store        ctr/mapped.h vmm/util
+ctr/verbs        ctr/*.h ctr/cgroup ctr/store vmm/core vmm/util
+ctr              ctr/archive ctr/cgroup ctr/seccomp ctr/veth devices/net devices/block guest/reaper.h vmm/core vmm/util
 ctr/archive      vmm/util
 ctr/cgroup       vmm/util
 ctr/seccomp      ctr/caps.h vmm/util
-vmm              arch/*.h ctr/ctr.h devices guest/protocol.h vmm/core vmm/util
+ctr/veth         devices/net vmm/util
+vmm              arch/*.h ctr/verbs/ctr.h devices guest/protocol.h vmm/core vmm/util
 bench            ctr vmm/core vmm/util
 scripts
 '

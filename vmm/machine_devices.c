@@ -128,13 +128,13 @@ static int attach_virtio(struct machine_devices *d, const char *name, struct vir
 {
 	const struct dev_desc *desc = plan_find(d->site.plan, name);
 	struct virtio_mmio *mmio = &d->virtio[d->virtio_count];
-	struct bus_range range = { .dev = mmio, .read = virtio_mmio_read, .write = virtio_mmio_write, .lock = &dev->lock };
+	struct bus_range range = { .dev = mmio, .read = virtio_mmio_read, .write = virtio_mmio_write };
 
 	d->virtio_count++;
 	int err = virtio_mmio_init(mmio, dev, get_line(d, desc), d->pages + (desc->base - arch_map.virtio_base));
 	if (!err)
 		err = share_page(d, desc, mmio);
-	for (unsigned q = 0; q < dev->queue_count && !err; q++) {
+	for (unsigned q = 0; q < dev->queue_count && !err && !dev->ops->kick_here; q++) {
 		struct kvm_notify notify = {
 			.addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY, .len = 4, .value = q, .fd = mmio->notify_fd[q],
 		};

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctr/ctr.h"
+#include "ctr/verbs/ctr.h"
 #include "vmm/doctor.h"
 #include "vmm/run.h"
 

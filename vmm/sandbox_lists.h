@@ -33,10 +33,10 @@ static const char *const sandbox_user_network[] = {
 	"setsockopt", "getsockname", "getpeername", "fcntl", "stat", "fstat", "newfstatat", "lseek", "gettimeofday", NULL,
 };
 
-/* A vCPU: its work is ioctls. */
-static const char *const sandbox_vcpu[] = { "exit", NULL };
+/* A vCPU: its work is ioctls, and what of a disk is in the host's memory. */
+static const char *const sandbox_vcpu[] = { "exit", "preadv2", NULL };
 
-/* A disk's requests: its I/O thread, the pool's threads where io_uring is refused, and a vCPU that resets the disk. */
+/* A disk's requests: its I/O thread, the pool's threads where io_uring is refused, and a vCPU, which does some itself or resets the disk. */
 static const char *const sandbox_disk_io[] = {
 	"io_uring_enter", "pread64", "pwrite64", "preadv", "pwritev", "fdatasync", "fallocate", "poll", "ppoll",
 	"rseq", "set_robust_list", /* a new thread's first */

@@ -330,6 +330,7 @@ int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const 
 	if (!err)
 		err = cgroup_devices_set(cg, limits);
 	if (!err) {
+		cgroup_sweep(cg, proc);
 		*cgroup = cg;
 		return 0;
 	}

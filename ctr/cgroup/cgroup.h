@@ -64,6 +64,9 @@ struct cgroup_limits {
 
 struct cgroup;
 
+/* Followed by the number of the tinyvmm process, the name of a group that is nobody's when that has ended: one is removed by whoever starts next. */
+#define CGROUP_OF_RUN "ctr-"
+
 /*
  * Finds the host's hierarchies, makes the group and sets its limits. Every fault is logged with its way out; what was made is removed again.
  * -EEXIST: a group of this name has processes in it. One without, which a run that was killed left behind, is made anew: so names are the
@@ -94,6 +97,7 @@ void cgroup_remove(struct cgroup *cgroup);
 
 /* Waits until the kernel says so; after 5 s -ETIMEDOUT, and what was to be frozen runs on. Logged. The caller is not in the group. */
 int cgroup_freeze(struct cgroup *cgroup, bool frozen);
+bool cgroup_is_frozen(const struct cgroup *cgroup);
 /* Whether the kernel killed for lack of memory in this group (memory.events, memory.oom_control), and how often. */
 uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
 

@@ -68,7 +68,7 @@ struct cgroup {
 	int why[CONTROLLER_COUNT]; /* the errno for which a controller is missing; 0: nobody has it */
 };
 
-/* cgroup_host.c */
+/* host.c */
 int cgroup_host_find(struct cgroup_host *host, const char *proc);
 void cgroup_host_release(struct cgroup_host *host);
 const char *cgroup_controller_name(enum cgroup_controller controller, bool v2);
@@ -77,7 +77,7 @@ unsigned cgroup_controllers_of(char *list, bool v2);
 /* Says why a limit can't be enforced for want of this controller, and what to do; a warning with best_effort. */
 void cgroup_log_missing(const struct cgroup *cgroup, enum cgroup_controller controller);
 
-/* cgroup_files.c */
+/* files.c */
 int cgroup_write_at(const struct cgroup *cgroup, int dir, const char *file, const char *text);
 /* At most size - 1 bytes, NUL-terminated. */
 int cgroup_read_at(int dir, const char *file, char *text, size_t size);
@@ -92,6 +92,9 @@ bool cgroup_walk(int dir, const char *file, unsigned depth, cgroup_visit *visit,
 /* Milliseconds of a clock that only goes forward. */
 int64_t cgroup_now_ms(void);
 
+/* sweep.c: removes what killed runs left. */
+void cgroup_sweep(const struct cgroup *cgroup, const char *proc);
+
 /* cgroup.c */
 int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const char *name, const struct cgroup_limits *limits,
 		    bool best_effort);
@@ -99,17 +102,17 @@ int cgroup_open_from(struct cgroup **cgroup, const char *proc, const char *name)
 /* The group that serves this controller, or NULL. */
 const struct cgroup_group *cgroup_group_of(const struct cgroup *cgroup, enum cgroup_controller controller);
 
-/* cgroup_end.c */
+/* end.c */
 /* Whether there are processes in this group or below it. */
 bool cgroup_is_populated(int dir, bool v2);
 /* Removes a group without processes, and those below it. */
 int cgroup_remove_tree(const char *path);
 
-/* cgroup_v1.c, cgroup_v2.c: those limits whose controllers this version serves. */
+/* v1.c, v2.c: those limits whose controllers this version serves. */
 int cgroup_v1_set(const struct cgroup *cgroup, const struct cgroup_limits *limits);
 int cgroup_v2_set(const struct cgroup *cgroup, const struct cgroup_limits *limits);
 
-/* cgroup_devices.c */
+/* devices.c */
 #define CGROUP_DEVICE_STANDARD 11
 #define CGROUP_DEVICE_ALL_MAX (CGROUP_DEVICE_STANDARD + CGROUP_DEVICE_RULES_MAX)
 #define CGROUP_DEVICE_INSNS_MAX (CGROUP_DEVICE_ALL_MAX * 7 + 8)

@@ -117,6 +117,16 @@ int cgroup_freeze(struct cgroup *cgroup, bool frozen)
 	return err;
 }
 
+bool cgroup_is_frozen(const struct cgroup *cgroup)
+{
+	const struct cgroup_group *group = cgroup_group_of(cgroup, CONTROLLER_FREEZER);
+	char text[32];
+
+	if (!group || cgroup_read_at(group->fd, group->v2 ? "cgroup.freeze" : "freezer.state", text, sizeof(text)))
+		return false;
+	return group->v2 ? text[0] == '1' : strncmp(text, "THAWED", 6) != 0;
+}
+
 /* --- ending ---------------------------------------------------------------------------------------------------------------------- */
 
 static bool visit_any(pid_t pid, void *arg)

@@ -3,6 +3,7 @@
  * Disks: which way each request goes.
  *
  *	block_submit()          puts it on the queue
+ *	block_submit_here()     cached reads, and writes while they are quick -> done at once, on a vCPU's thread
  *	block_submit_batch()    alone, with nothing under way    -> done at once, on this thread
  *	                        writes, while they are quick     -> the same
  *	                        plain input and output           -> the ring (ring.c)
@@ -256,6 +257,16 @@ static bool do_lone(struct block *block)
 }
 
 /* Most file systems let a ring's buffered writes wait for a kernel thread, which costs more than the write. */
+static int write_timed(struct block *block, const struct block_request *request)
+{
+	int64_t start = loop_now_ns();
+	int result = execute(block, request);
+
+	if (loop_now_ns() - start > SLOW_WRITE_NS)
+		block->slow_writes = SLOW_WRITES;
+	return result;
+}
+
 static void do_write(struct block *block, struct block_request *request)
 {
 	if (block->slow_writes || block->never_here) {
@@ -263,11 +274,59 @@ static void do_write(struct block *block, struct block_request *request)
 		start_elsewhere(block, request);
 		return;
 	}
-	int64_t start = loop_now_ns();
-	int result = execute(block, request);
-	if (loop_now_ns() - start > SLOW_WRITE_NS)
-		block->slow_writes = SLOW_WRITES;
+	request->done(request, write_timed(block, request));
+}
+
+/* What is in the page cache; -EAGAIN: not all of it. */
+static int read_cached(struct block *block, const struct block_request *request)
+{
+	uint64_t offset;
+	unsigned file;
+
+	if (!is_direct(block, request, &file, &offset))
+		return -EAGAIN;
+	int fd = file == FILE_IMAGE ? block->raw.fd : cow_fd(block->cow);
+	ssize_t n = preadv2(fd, request->iov, (int)request->iov_count, (off_t)offset, RWF_NOWAIT);
+	return n >= 0 && (uint64_t)n == request->len_bytes ? 0 : -EAGAIN;
+}
+
+/* Done here and now, without waiting; false: it stays in the queue. */
+static bool do_here(struct block *block)
+{
+	struct block_request *request = block->queued_first;
+	int result = 0;
+
+	switch (request->op) {
+	case BLOCK_READ:
+		if (read_cached(block, request))
+			return false;
+		break;
+	case BLOCK_WRITE:
+		if (block->slow_writes) {
+			block->slow_writes--;
+			return false;
+		}
+		result = write_timed(block, request);
+		break;
+	default:
+		if (request->op != BLOCK_FLUSH || !block->flush_is_free)
+			return false;
+	}
+	take_queued(block);
 	request->done(request, result);
+	return true;
+}
+
+bool block_submit_here(struct block *block)
+{
+	/* A read that follows is not to overtake a write that is under way, nor a lone one to keep company waiting. */
+	if (block->running || block->under_way || block->never_here || block->company)
+		return !block->queued;
+	block->running = true;
+	while (block->queued && do_here(block))
+		;
+	block->running = false;
+	return !block->queued;
 }
 
 /* Writes come last: meanwhile the others are on their way. */

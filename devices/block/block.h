@@ -81,6 +81,11 @@ void block_submit(struct block *block, struct block_request *request);
  */
 void block_submit_batch(struct block *block);
 /*
+ * For a thread that may not wait, such as a vCPU's: of what was queued, does what the host's memory alone has to do with, completes it, and
+ * returns true when that is all. What is left is not started: block_submit_batch() on another thread is to follow soon.
+ */
+bool block_submit_here(struct block *block);
+/*
  * The caller saw new requests waiting when block_submit_batch() returned: they had to wait for the one that was done on its thread. For a
  * while, none is.
  */

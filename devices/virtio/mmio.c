@@ -389,11 +389,8 @@ static void write_register(struct virtio_mmio *mmio, unsigned reg, uint32_t valu
 	case REG_QUEUE_DEVICE_HIGH:
 		write_queue(mmio, reg, value);
 		break;
-	case REG_QUEUE_NOTIFY: /* an exit only where the ioeventfd is missing */
-		if (value < mmio->dev->queue_count)
-			notify_queue(mmio, value);
-		else
-			log_odd(mmio, "notified a queue that does not exist", reg);
+	case REG_QUEUE_NOTIFY:
+		log_odd(mmio, "notified a queue that does not exist", reg);
 		break;
 	case REG_INTERRUPT_ACK:
 		write_interrupt_ack(mmio, value);
@@ -423,9 +420,28 @@ static void write_config(struct virtio_mmio *mmio, uint64_t offset, const void *
 		dev->ops->config_write(dev, (unsigned)offset, len);
 }
 
-void virtio_mmio_write(void *opaque, uint64_t offset, const void *data, unsigned len)
+/*
+ * An exit only without an ioeventfd. False: there is no such queue. Whoever has the device is at work on it, and hears of it through the loop: a vCPU does not wait for
+ * the lock here, which may be held for as long as a disk takes.
+ */
+static bool write_notify(struct virtio_mmio *mmio, uint32_t queue)
 {
-	struct virtio_mmio *mmio = opaque;
+	struct virtio_dev *dev = mmio->dev;
+	bool done = false;
+
+	if (queue >= dev->queue_count)
+		return false;
+	if (dev->ops->kick_here && !pthread_mutex_trylock(&dev->lock)) {
+		done = dev->started && dev->ops->kick_here(dev, queue);
+		pthread_mutex_unlock(&dev->lock);
+	}
+	if (!done)
+		notify_queue(mmio, queue);
+	return true;
+}
+
+static void write_locked(struct virtio_mmio *mmio, uint64_t offset, const void *data, unsigned len)
+{
 	uint32_t value;
 
 	if (offset >= REG_CONFIG) {
@@ -441,11 +457,28 @@ void virtio_mmio_write(void *opaque, uint64_t offset, const void *data, unsigned
 	write_register(mmio, (unsigned)offset, value);
 }
 
+void virtio_mmio_write(void *opaque, uint64_t offset, const void *data, unsigned len)
+{
+	struct virtio_mmio *mmio = opaque;
+	uint32_t value;
+
+	if (offset == REG_QUEUE_NOTIFY && len == sizeof(value)) {
+		memcpy(&value, data, sizeof(value));
+		if (write_notify(mmio, value))
+			return;
+	}
+	pthread_mutex_lock(&mmio->dev->lock);
+	write_locked(mmio, offset, data, len);
+	pthread_mutex_unlock(&mmio->dev->lock);
+}
+
 void virtio_mmio_read(void *opaque, uint64_t offset, void *data, unsigned len)
 {
 	const struct virtio_mmio *mmio = opaque;
 
+	pthread_mutex_lock(&mmio->dev->lock);
 	memcpy(data, mmio->page + offset, len);
+	pthread_mutex_unlock(&mmio->dev->lock);
 }
 
 /* --- life -------------------------------------------------------------------------------------------------------------- */

@@ -7,8 +7,8 @@
  * above all, then takes no exit. Where it can't, the read handler copies from the same page. Either way the page is the one truth for
  * reads.
  *
- * Writes are exits, all but two: QueueNotify is an ioeventfd per queue, watched on the device's loop; and InterruptACK of a used-buffer
- * interrupt alone may be one that nobody watches (`ack_fd`). Nothing depends on that acknowledgement while InterruptStatus keeps its
+ * Writes are exits, all but two: QueueNotify is an ioeventfd per queue, watched on the device's loop, unless the device does some of its work
+ * on the vCPU's thread (virtio_ops.kick_here); and InterruptACK of a used-buffer interrupt alone may be one that nobody watches (`ack_fd`). Nothing depends on that acknowledgement while InterruptStatus keeps its
  * used-buffer bit set: the guest asks only after an interrupt, and then always finds work or an empty ring. A configuration change is
  * acknowledged with another value (2 or 3), which is an exit, so its bit is exact.
  */
@@ -32,7 +32,8 @@ struct virtio_mmio {
 	struct virtio_dev *dev;
 	struct irq *irq;
 	uint8_t *page;	      /* what the driver reads: VIRTIO_MMIO_BYTES, the caller's */
-	int notify_fd[VIRTIO_QUEUES_MAX]; /* eventfds, for KVM_IOEVENTFD at QUEUE_NOTIFY with the queue's number as data */
+	/* eventfds, for KVM_IOEVENTFD at QUEUE_NOTIFY with the queue's number as data, but for devices with kick_here() */
+	int notify_fd[VIRTIO_QUEUES_MAX];
 	/* eventfd for KVM_IOEVENTFD at INTERRUPT_ACK, 4 bytes, data VIRTIO_MMIO_INT_USED and no other; -1 until virtio_mmio_share() */
 	int ack_fd;
 	/* The rest is mmio.c's own. */
@@ -69,7 +70,7 @@ void virtio_mmio_release(struct virtio_mmio *mmio);
 /* A machine reset: as if the driver had written 0 to Status. Takes the device's lock itself. */
 void virtio_mmio_reset(struct virtio_mmio *mmio);
 
-/* For struct bus_range, with `dev` the struct virtio_mmio and `lock` its device's. */
+/* For struct bus_range, with `dev` the struct virtio_mmio. They take the device's lock themselves. */
 void virtio_mmio_read(void *mmio, uint64_t offset, void *data, unsigned len);
 void virtio_mmio_write(void *mmio, uint64_t offset, const void *data, unsigned len);
 

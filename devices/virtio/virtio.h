@@ -6,8 +6,8 @@
  * (mmio.h), which owns the handshake: features, status, queue set-up, notifications. A device gets memory, a line and a back end,
  * never the machine; so its unit tests need no KVM.
  *
- * Locking: `lock` covers everything of the device, its queues included. The transport, the bus and the loop take it; device code never
- * does. kick() and whatever else the device put on `loop` run on that loop's thread; start(), reset() and config_write() run on a
+ * Locking: `lock` covers everything of the device, its queues included. The transport and the loop take it; device code never
+ * does. kick() and whatever else the device put on `loop` run on that loop's thread; start(), reset(), config_write() and kick_here() run on a
  * vCPU's.
  */
 #ifndef DEVICES_VIRTIO_VIRTIO_H
@@ -44,6 +44,11 @@ struct virtio_ops {
 	void (*reset)(struct virtio_dev *dev);
 	/* The driver put chains into `queue`. */
 	void (*kick)(struct virtio_dev *dev, unsigned queue);
+	/*
+	 * The same, on the thread of the vCPU that said so, with the device started: true when all of it is done. Otherwise kick() follows on
+	 * the loop. It must not wait for anything, since a processor does. NULL: this device never can.
+	 */
+	bool (*kick_here)(struct virtio_dev *dev, unsigned queue);
 	/* The driver wrote `len` bytes of configuration space, already stored in config[]. May be NULL. */
 	void (*config_write)(struct virtio_dev *dev, unsigned offset, unsigned len);
 };

@@ -88,16 +88,31 @@ fails() {
 	fi
 }
 
-# Control groups that are left of the containers whose numbers stand in $test_dir/pids, and of no other test's that runs or leaves some meanwhile.
-groups_left() {
-	find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null | while read -r group; do
+# Command lines of processes that run containers of this test's.
+our_processes() {
+	local file
+	for file in /proc/[0-9]*/cmdline; do
+		# One may end while it is looked at
+		tr '\0' ' ' <"$file" | grep -a "ctr run .*$root" | sed "s|^|${file//[^0-9]/}: |"
+	done 2>/dev/null
+}
+no_processes() { [ -z "$(our_processes)" ]; }
+
+# Control groups that are left of the containers whose numbers stand in $test_dir/pids: other tests, which run beside this one, have some, and may
+# leave them for a while.
+dead_groups() {
+	local group
+	while read -r group; do
 		if [ ! -d "/proc/${group##*/ctr-}" ] && grep -qx "${group##*/ctr-}" "$test_dir/pids" 2>/dev/null; then
 			echo "$group"
 		fi
-	done
+	done < <(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null)
 }
 
-# What this test's containers may leave behind, counted.
+# What this test's containers may leave behind.
 leftovers() {
-	echo "$(grep -c "$test_dir" /proc/mounts) mounts, $(groups_left | wc -l) groups, $(grep -lsa "rootfs.$root" /proc/[0-9]*/cmdline | wc -l) processes, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
+	# Whoever was killed is gone a moment later
+	wait_until 5 no_processes || our_processes
+	dead_groups
+	echo "$(grep -c "$test_dir" /proc/mounts) mounts, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
 }

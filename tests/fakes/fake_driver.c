@@ -409,12 +409,10 @@ void fake_run_once(struct fake_driver *drv)
 
 static void bus_access(struct fake_driver *drv, unsigned offset, void *data, const void *source, unsigned len)
 {
-	pthread_mutex_lock(&drv->dev->lock);
 	if (source)
 		virtio_mmio_write(&drv->mmio, offset, source, len);
 	else
 		virtio_mmio_read(&drv->mmio, offset, data, len);
-	pthread_mutex_unlock(&drv->dev->lock);
 }
 
 uint32_t fake_reg_read(struct fake_driver *drv, unsigned reg)

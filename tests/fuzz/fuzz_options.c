@@ -54,6 +54,8 @@ static void check_container(const struct spec *spec)
 	if ((spec->command && !*spec->command) || (spec->caps.permitted & ~spec->caps.bounding) ||
 	    (spec->caps.ambient & ~spec->caps.permitted))
 		abort();
+	if (spec->veth.prefix > 30 || !spec->veth.prefix != !spec->veth.address || (spec->veth.bridge && !*spec->veth.bridge))
+		abort();
 	for (unsigned i = 0; i < spec->bind_count; i++) {
 		if (!*spec->bind[i].source || spec->bind[i].target[0] != '/')
 			abort();

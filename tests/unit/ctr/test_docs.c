@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* tinyvmm-ctr(1) and the completion files against the option table of ctr/options.c: they name every option, the manual in the table's order,
- * and none that is not there. That the completion files name no option beyond both tables is tests/unit/vmm/test_cli_docs.c's to check. Run
- * in the source tree. */
+/* tinyvmm-ctr(1) and the completion files against the option table of ctr/options.c: they name every option, the manual in the table's
+ * order, and none that is not there. That the completion files name no option beyond both tables is tests/unit/vmm/test_cli_docs.c's to
+ * check. Run in the source tree. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +16,7 @@
 #include "ctr/options.h"
 #include "ctr/run.h"
 #include "tests/fakes/option_docs.h"
+#include "tests/fakes/verb_docs.h"
 
 #define MANUAL "docs/tinyvmm-ctr.1.scd"
 #define BASH "completion/tinyvmm.bash"
@@ -23,7 +24,56 @@
 
 static bool is_known(const char *name, size_t len)
 {
-	return is_in(ctr_run_options, ctr_run_option_count, name, len);
+	return is_in(ctr_run_options, ctr_run_option_count, name, len) || is_a_verbs(name, len);
+}
+
+/* Each verb has its paragraph, and each option of its own a word in that. */
+static void manual_has_the_verbs(void **state)
+{
+	char *text;
+
+	(void)state;
+	load(MANUAL, &text);
+	const char *at = strstr(text, "\n# VERBS\n");
+	assert_non_null(at);
+	for (unsigned i = 1; i < ctr_verb_count; i++) {
+		const struct verb_table *table = ctr_verbs[i].table;
+		char wanted[64];
+		snprintf(wanted, sizeof(wanted), "*tinyvmm ctr %s*", ctr_verbs[i].name);
+		at = strstr(at, wanted);
+		if (!at)
+			fail_msg("the manual says nothing of '%s', or not in the table's order", ctr_verbs[i].name);
+		for (unsigned j = 0; table && j < table->count && strcmp(ctr_verbs[i].name, "restart"); j++) {
+			snprintf(wanted, sizeof(wanted), "*--%s*", table->defs[j].name);
+			const char *said = strstr(at, wanted), *next = strstr(at + 1, "\n*tinyvmm ctr ");
+			if (strcmp(table->defs[j].name, "help") && (!said || (next && said > next)))
+				fail_msg("the manual, '%s': says nothing of '%s'", ctr_verbs[i].name, wanted);
+		}
+	}
+	free(text);
+}
+
+static void completions_have_the_verbs(void **state)
+{
+	static const char *const paths[] = {BASH, ZSH};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		char *text, wanted[64];
+		load(paths[i], &text);
+		for (unsigned v = 0; v < ctr_verb_count; v++) {
+			const struct verb_table *table = ctr_verbs[v].table;
+			snprintf(wanted, sizeof(wanted), i ? "'%s[" : "%s ", ctr_verbs[v].name);
+			if (!strstr(text, wanted) && strcmp(ctr_verbs[v].name, "delete"))
+				fail_msg("%s says nothing of '%s'", paths[i], ctr_verbs[v].name);
+			for (unsigned j = 0; table && j < table->count; j++) {
+				snprintf(wanted, sizeof(wanted), "--%s", table->defs[j].name);
+				if (!strstr(text, wanted))
+					fail_msg("%s says nothing of '%s'", paths[i], wanted);
+			}
+		}
+		free(text);
+	}
 }
 
 static void manual_has_the_table(void **state)
@@ -170,6 +220,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(manual_has_the_table),
 		cmocka_unit_test(manual_has_no_more),
+		cmocka_unit_test(manual_has_the_verbs),
+		cmocka_unit_test(completions_have_the_verbs),
 		cmocka_unit_test(manual_has_the_statuses),
 		cmocka_unit_test(manual_has_the_capabilities),
 		cmocka_unit_test(bash_completion),

@@ -129,10 +129,16 @@ static void capabilities(void **state)
 	assert_int_equal(spec.caps.bounding, admin);
 	good("--cap-add NET_ADMIN --cap-drop ALL");
 	assert_int_equal(spec.caps.bounding, 0);
-	good("--cap-ambient CAP_NET_ADMIN");
+	good("--cap-ambient CAP_NET_ADMIN -- x");
 	assert_int_equal(spec.caps.ambient, admin);
 	assert_int_equal(spec.caps.bounding, caps_default() | admin);
 	bad("--cap-add FLY");
+	/* A system's init may end its PID namespace, and nothing else by that. */
+	assert_int_equal(caps_parse("SYS_BOOT", &admin), 0);
+	good("");
+	assert_true(spec.caps.bounding & admin);
+	good("--share pid=host");
+	assert_false(spec.caps.bounding & admin);
 }
 
 static void process(void **state)
@@ -185,6 +191,24 @@ static void limits(void **state)
 	bad("--device allow");
 }
 
+/* Only root has it. */
+static void veth_network(void)
+{
+	if (geteuid()) {
+		bad("--net veth");
+		return;
+	}
+	good("--net veth");
+	assert_int_equal(spec.net, NET_VETH);
+	assert_null(spec.veth.bridge);
+	good("--net veth,bridge=br0,ip=10.0.0.2/24,gateway=10.0.0.1,hostfwd=tcp:8080-:80,hostfwd=udp:53-:53,mtu=1400");
+	assert_string_equal(spec.veth.bridge, "br0");
+	assert_int_equal(spec.veth.address, 0x0a000002);
+	assert_int_equal(spec.veth.gateway, 0x0a000001);
+	assert_int_equal(spec.netdev.mtu, 1400);
+	assert_true(spec.netdev.forwards->next->udp);
+}
+
 static void network(void **state)
 {
 	(void)state;
@@ -194,6 +218,16 @@ static void network(void **state)
 	assert_int_equal(spec.netdev.mtu, 1500);
 	good("--net none");
 	assert_int_equal(spec.net, NET_NONE);
+	veth_network();
+	bad("--net veth,restrict");
+	bad("--net veth,ip=10.0.0.2");
+	bad("--net veth,ip=fd00::2/64");
+	bad("--net veth,bridge=a/b");
+	bad("--net veth,bridge=br0,hostfwd=80-:80");
+	bad("--net veth --share net=host");
+	bad("--net veth --join net=1");
+	bad("--net veth --isolation chroot -- x");
+	bad("--net user,bridge=br0");
 	bad("--net bridge");
 	bad("--net none,restrict");
 	bad("--net user,hostfwd=22");

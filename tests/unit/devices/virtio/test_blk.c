@@ -42,6 +42,8 @@ struct range {
 	uint32_t sectors, flags;
 };
 
+#define QUEUE_NOTIFY 0x050
+
 struct fixture {
 	struct fake_disk disk;
 	struct fake_driver drv;
@@ -49,15 +51,17 @@ struct fixture {
 	struct virtio_blk *blk;
 	gpa_t status;
 	struct fake_used used;
+	bool on_vcpu; /* requests are notified of by the register, as a vCPU's thread does it */
 };
 
 static struct fixture fx;
 
-static const struct virtio_blk_config blk_config = { .name = "disk0", .serial = "serial-0123456789abcdef", .queues = QUEUES };
+static const struct virtio_blk_config blk_config = {.name = "disk0", .serial = "serial-0123456789abcdef", .queues = QUEUES};
 
 static int make(struct block_config config, uint64_t features)
 {
 	log_set_level(LOG_ERROR);
+	fx.on_vcpu = false;
 	fake_disk_init(&fx.disk, DISK_BYTES);
 	fake_driver_init(&fx.drv);
 	config.path = fx.disk.path;
@@ -70,26 +74,34 @@ static int make(struct block_config config, uint64_t features)
 static int set_up(void **state)
 {
 	(void)state;
-	return make((struct block_config){ 0 }, FAKE_FEATURES_ALL);
+	return make((struct block_config){0}, FAKE_FEATURES_ALL);
+}
+
+static int set_up_vcpu(void **state)
+{
+	int err = set_up(state);
+
+	fx.on_vcpu = true;
+	return err;
 }
 
 /* The driver knows nothing but the rings. */
 static int set_up_plain(void **state)
 {
 	(void)state;
-	return make((struct block_config){ 0 }, 0);
+	return make((struct block_config){0}, 0);
 }
 
 static int set_up_read_only(void **state)
 {
 	(void)state;
-	return make((struct block_config){ .read_only = true }, ~F_RO);
+	return make((struct block_config){.read_only = true}, ~F_RO);
 }
 
 static int set_up_async(void **state)
 {
 	(void)state;
-	return make((struct block_config){ .never_here = true }, FAKE_FEATURES_ALL);
+	return make((struct block_config){.never_here = true}, FAKE_FEATURES_ALL);
 }
 
 static int tear_down(void **state)
@@ -115,7 +127,7 @@ static void assert_file_byte(uint64_t offset, uint8_t value)
 
 static gpa_t header_at(uint32_t type, uint64_t sector)
 {
-	struct header header = { .type = type, .sector = sector };
+	struct header header = {.type = type, .sector = sector};
 
 	return fake_alloc_data(&fx.drv, &header, sizeof(header));
 }
@@ -128,14 +140,14 @@ static uint8_t status_now(void)
 /* Header, data, status, each in a buffer of its own, as Linux does it. Returns the head. */
 static int add(unsigned queue, uint32_t type, uint64_t sector, gpa_t data, uint32_t len)
 {
-	struct fake_buffer buffers[3] = { { header_at(type, sector), sizeof(struct header), false } };
+	struct fake_buffer buffers[3] = {{header_at(type, sector), sizeof(struct header), false}};
 	unsigned count = 1;
 
 	if (len)
-		buffers[count++] = (struct fake_buffer){ data, len, type == T_IN || type == T_GET_ID };
+		buffers[count++] = (struct fake_buffer){data, len, type == T_IN || type == T_GET_ID};
 	fx.status = fake_alloc(&fx.drv, 1);
 	*(uint8_t *)fake_at(&fx.drv, fx.status) = S_NONE;
-	buffers[count++] = (struct fake_buffer){ fx.status, 1, true };
+	buffers[count++] = (struct fake_buffer){fx.status, 1, true};
 	return fake_add(&fx.drv, queue, buffers, count);
 }
 
@@ -143,7 +155,10 @@ static uint8_t request_on(unsigned queue, uint32_t type, uint64_t sector, gpa_t 
 {
 	int head = add(queue, type, sector, data, len);
 
-	fake_kick(&fx.drv, queue);
+	if (fx.on_vcpu)
+		fake_reg_write(&fx.drv, QUEUE_NOTIFY, queue);
+	else
+		fake_kick(&fx.drv, queue);
 	assert_true(fake_wait_used(&fx.drv, queue, &fx.used));
 	assert_int_equal(fx.used.head, head);
 	return status_now();
@@ -214,6 +229,66 @@ static void writes_and_flushes(void **state)
 	assert_file_byte(16 * 512, disk_byte(16 * 512));
 }
 
+/* --- on a vCPU's thread ---------------------------------------------------------------------------------------------- */
+
+/* What is there once the register was written, before the loop gets to run. */
+static bool done_at_once(unsigned queue, uint32_t type, uint64_t sector, gpa_t data, uint32_t len)
+{
+	int head = add(queue, type, sector, data, len);
+
+	fake_reg_write(&fx.drv, QUEUE_NOTIFY, queue);
+	return fake_used(&fx.drv, queue, &fx.used) && fx.used.head == head && status_now() == S_OK;
+}
+
+static bool done_by_the_loop(unsigned queue)
+{
+	return fake_wait_used(&fx.drv, queue, &fx.used) && status_now() == S_OK;
+}
+
+static void what_is_in_memory_is_done_at_once(void **state)
+{
+	gpa_t data = fake_alloc(&fx.drv, 4096);
+
+	(void)state;
+	memset(fake_at(&fx.drv, data), 0x5a, 4096);
+	assert_true(done_at_once(0, T_OUT, 8, data, 4096));
+	assert_file_byte(8 * 512, 0x5a);
+	assert_int_equal(atomic_load(&fx.drv.interrupts), 1);
+	assert_true(done_at_once(1, T_IN, 16, data, 4096));
+	assert_true(disk_has_content(16 * 512, fake_at(&fx.drv, data), 4096));
+	assert_int_equal(atomic_load(&fx.drv.interrupts), 2);
+	/* And the next is notified of again. */
+	(void)fake_wants_kick(&fx.drv, 1);
+	add(1, T_IN, 0, data, 512);
+	assert_true(fake_wants_kick(&fx.drv, 1));
+}
+
+static void what_waits_is_done_by_the_loop(void **state)
+{
+	gpa_t data = fake_alloc(&fx.drv, 8192);
+
+	(void)state;
+	assert_false(done_at_once(0, T_FLUSH, 0, 0, 0));
+	assert_true(done_by_the_loop(0));
+	/* Neither of two keeps a processor. */
+	add(0, T_IN, 0, data, 4096);
+	assert_false(done_at_once(0, T_IN, 8, data + 4096, 4096));
+	assert_true(done_by_the_loop(0));
+	assert_true(done_by_the_loop(0));
+	assert_true(disk_has_content(0, fake_at(&fx.drv, data), 8192));
+}
+
+static void a_device_at_work_is_not_waited_for(void **state)
+{
+	gpa_t data = fake_alloc(&fx.drv, 4096);
+
+	(void)state;
+	pthread_mutex_lock(&fx.drv.dev->lock);
+	assert_false(done_at_once(0, T_IN, 0, data, 4096));
+	pthread_mutex_unlock(&fx.drv.dev->lock);
+	assert_true(done_by_the_loop(0));
+}
+
 static void the_serial_is_twenty_bytes(void **state)
 {
 	gpa_t data = fake_alloc(&fx.drv, 32);
@@ -231,8 +306,8 @@ static void the_serial_is_twenty_bytes(void **state)
 
 static void zeroes_and_discards(void **state)
 {
-	const struct range two[] = { { 8, 8, 0 }, { 32, 16, 1 } };
-	const struct range one = { 64, 64, 0 };
+	const struct range two[] = {{8, 8, 0}, {32, 16, 1}};
+	const struct range one = {64, 64, 0};
 
 	(void)state;
 	assert_int_equal(ranges(T_WRITE_ZEROES, two, 2), S_OK);
@@ -252,13 +327,12 @@ static void zeroes_and_discards(void **state)
 /* 2.7.4.1: the header in three pieces, the data behind its last one, the status behind the data read. */
 static void framing_does_not_matter(void **state)
 {
-	struct header out = { .type = T_OUT, .sector = 2 }, in = { .type = T_IN, .sector = 2 };
+	struct header out = {.type = T_OUT, .sector = 2}, in = {.type = T_IN, .sector = 2};
 	gpa_t first = fake_alloc_data(&fx.drv, &out, sizeof(out)), rest = fake_alloc(&fx.drv, 4 + 512);
 	gpa_t again = fake_alloc_data(&fx.drv, &in, sizeof(in)), back = fake_alloc(&fx.drv, 513);
 	struct fake_buffer write[] = {
-		{ first, 1, false }, { first + 1, 11, false }, { rest, 4 + 100, false }, { rest + 104, 412, false }, { back + 512, 1, true }
-	};
-	struct fake_buffer read[] = { { again, 7, false }, { again + 7, 9, false }, { back, 5, true }, { back + 5, 508, true } };
+		{first, 1, false}, {first + 1, 11, false}, {rest, 4 + 100, false}, {rest + 104, 412, false}, {back + 512, 1, true}};
+	struct fake_buffer read[] = {{again, 7, false}, {again + 7, 9, false}, {back, 5, true}, {back + 5, 508, true}};
 	uint8_t *data = fake_at(&fx.drv, rest), *result = fake_at(&fx.drv, back);
 
 	(void)state;
@@ -330,12 +404,12 @@ static void more_than_is_begun_at_once(void **state)
 
 	(void)state;
 	for (unsigned n = 0; n < REQUESTS; n++) {
-		buffers[0] = (struct fake_buffer){ header_at(T_IN, 0), sizeof(struct header), false };
+		buffers[0] = (struct fake_buffer){header_at(T_IN, 0), sizeof(struct header), false};
 		for (unsigned i = 1; i <= PIECES; i++)
-			buffers[i] = (struct fake_buffer){ FAKE_HIGH_GPA, DISK_BYTES / PIECES, true };
+			buffers[i] = (struct fake_buffer){FAKE_HIGH_GPA, DISK_BYTES / PIECES, true};
 		fx.status = fake_alloc(&fx.drv, 1);
 		*(uint8_t *)fake_at(&fx.drv, fx.status) = S_NONE;
-		buffers[1 + PIECES] = (struct fake_buffer){ fx.status, 1, true };
+		buffers[1 + PIECES] = (struct fake_buffer){fx.status, 1, true};
 		assert_true(fake_add_indirect(&fx.drv, n % QUEUES, buffers, 1 + PIECES + 1) >= 0);
 	}
 	for (unsigned q = 0; q < QUEUES; q++)
@@ -350,7 +424,7 @@ static void more_than_is_begun_at_once(void **state)
 /* 5.2.5.2: a driver that can't flush must not need to. The write is then as durable as a flushed one; what shows is that it works. */
 static void a_driver_without_flush(void **state)
 {
-	const struct range one = { 64, 8, 0 };
+	const struct range one = {64, 8, 0};
 	gpa_t data = fake_alloc(&fx.drv, 512);
 
 	(void)state;
@@ -364,7 +438,7 @@ static void a_driver_without_flush(void **state)
 
 static void unknown_requests_are_unsupported(void **state)
 {
-	static const uint32_t types[] = { 2, 3, 5, 10, 14, 15, 16, 24, 0x80000000, 0x80000001, UINT32_MAX };
+	static const uint32_t types[] = {2, 3, 5, 10, 14, 15, 16, 24, 0x80000000, 0x80000001, UINT32_MAX};
 	gpa_t data = fake_alloc(&fx.drv, 512);
 
 	(void)state;
@@ -378,8 +452,8 @@ static void unknown_requests_are_unsupported(void **state)
 static void out_of_bounds_is_an_error(void **state)
 {
 	gpa_t data = fake_alloc(&fx.drv, 1024);
-	static const uint64_t sectors[] = { DISK_SECTORS,     DISK_SECTORS - 1,     DISK_SECTORS + 1, UINT64_MAX,
-					    UINT64_MAX / 512, UINT64_MAX / 512 + 1, 1ull << 55,       1ull << 63 };
+	static const uint64_t sectors[] = {DISK_SECTORS,     DISK_SECTORS - 1,     DISK_SECTORS + 1, UINT64_MAX,
+					   UINT64_MAX / 512, UINT64_MAX / 512 + 1, 1ull << 55,       1ull << 63};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(sectors) / sizeof(*sectors); i++) {
@@ -405,16 +479,16 @@ static void bad_ranges_are_refused(void **state)
 		struct range range;
 		uint8_t discard, zeroes;
 	} bad[] = {
-		{ { 0, 8, 1 }, S_UNSUPP, S_OK },
-		{ { 8, 8, 2 }, S_UNSUPP, S_UNSUPP },
-		{ { 8, 8, 0x80000000 }, S_UNSUPP, S_UNSUPP },
-		{ { DISK_SECTORS, 8, 0 }, S_IOERR, S_IOERR },
-		{ { DISK_SECTORS - 4, 8, 0 }, S_IOERR, S_IOERR },
-		{ { UINT64_MAX, 8, 0 }, S_IOERR, S_IOERR },
-		{ { 8, UINT32_MAX, 0 }, S_IOERR, S_IOERR },
+		{{0, 8, 1}, S_UNSUPP, S_OK},
+		{{8, 8, 2}, S_UNSUPP, S_UNSUPP},
+		{{8, 8, 0x80000000}, S_UNSUPP, S_UNSUPP},
+		{{DISK_SECTORS, 8, 0}, S_IOERR, S_IOERR},
+		{{DISK_SECTORS - 4, 8, 0}, S_IOERR, S_IOERR},
+		{{UINT64_MAX, 8, 0}, S_IOERR, S_IOERR},
+		{{8, UINT32_MAX, 0}, S_IOERR, S_IOERR},
 	};
 	/* The second is bad, so the first is not done either. */
-	const struct range half[] = { { 16, 8, 0 }, { DISK_SECTORS, 8, 0 } };
+	const struct range half[] = {{16, 8, 0}, {DISK_SECTORS, 8, 0}};
 	static struct range too_many[33];
 
 	(void)state;
@@ -433,7 +507,7 @@ static void bad_ranges_are_refused(void **state)
 
 static void a_read_only_disk_stays_what_it_is(void **state)
 {
-	const struct range one = { 0, 8, 0 };
+	const struct range one = {0, 8, 0};
 	gpa_t data = fake_alloc(&fx.drv, 512);
 
 	(void)state;
@@ -475,7 +549,7 @@ static void assert_breaks(const struct fake_buffer *buffers, unsigned count)
 
 static void no_status_breaks_it(void **state)
 {
-	struct fake_buffer out[] = { { header_at(T_OUT, 0), 16, false }, { fake_alloc(&fx.drv, 512), 512, false } };
+	struct fake_buffer out[] = {{header_at(T_OUT, 0), 16, false}, {fake_alloc(&fx.drv, 512), 512, false}};
 
 	(void)state;
 	assert_breaks(out, 2);
@@ -486,7 +560,7 @@ static void no_status_breaks_it(void **state)
 static void no_header_breaks_it(void **state)
 {
 	gpa_t gpa = header_at(T_FLUSH, 0);
-	struct fake_buffer bufs[] = { { gpa, 15, false }, { gpa + 32, 1, true } };
+	struct fake_buffer bufs[] = {{gpa, 15, false}, {gpa + 32, 1, true}};
 
 	(void)state;
 	assert_breaks(bufs, 2);
@@ -524,8 +598,8 @@ static void add_zeroes(const struct range *range, unsigned count)
 /* A request of many parts is not carried on for a driver that broke the device meanwhile: a reset, and the machine's end, wait for it. */
 static void a_broken_device_begins_no_further_range(void **state)
 {
-	const struct range two[] = { { 0, 8, 0 }, { 8, 8, 0 } };
-	struct fake_buffer no_status = { header_at(T_OUT, 0), sizeof(struct header), false };
+	const struct range two[] = {{0, 8, 0}, {8, 8, 0}};
+	struct fake_buffer no_status = {header_at(T_OUT, 0), sizeof(struct header), false};
 
 	(void)state;
 	add_zeroes(two, 2);
@@ -544,12 +618,12 @@ static void a_broken_device_begins_no_further_range(void **state)
 static bool zeroes_hold_the_last_back(void)
 {
 	enum { RANGES = 32, REQUESTS = 4 };
-	const struct range last = { DISK_SECTORS - 8, 8, 0 };
+	const struct range last = {DISK_SECTORS - 8, 8, 0};
 	struct range half[RANGES];
 	struct fake_used used;
 
 	for (unsigned i = 0; i < RANGES; i++)
-		half[i] = (struct range){ 0, DISK_SECTORS / 2, 0 };
+		half[i] = (struct range){0, DISK_SECTORS / 2, 0};
 	for (unsigned i = 0; i < REQUESTS; i++)
 		add_zeroes(half, RANGES);
 	add_zeroes(&last, 1);
@@ -578,6 +652,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BLK_TEST(the_configuration_is_the_disks, set_up),
+		BLK_TEST(reads, set_up_vcpu),
+		BLK_TEST(writes_and_flushes, set_up_vcpu),
+		BLK_TEST(what_is_in_memory_is_done_at_once, set_up),
+		BLK_TEST(what_waits_is_done_by_the_loop, set_up),
+		BLK_TEST(a_device_at_work_is_not_waited_for, set_up),
 		BLK_TEST(reads, set_up),
 		BLK_TEST(reads, set_up_async),
 		BLK_TEST(writes_and_flushes, set_up),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table of `tinyvmm ctr`'s verbs: see ctr.h. */
-#include "ctr/ctr.h"
+#include "ctr/verbs/ctr.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 
 #include "ctr/options.h"
 #include "ctr/run.h"
+#include "ctr/verbs/verbs.h"
 #include "vmm/util/log.h"
 
 static void warn_of_rung(const struct spec *spec)
@@ -34,7 +35,7 @@ static int run_main(int argc, char **argv)
 	case OPTIONS_BAD:
 		break;
 	case OPTIONS_RUN:
-		snprintf(name, sizeof(name), "ctr-%d", (int)getpid());
+		snprintf(name, sizeof(name), CGROUP_OF_RUN "%d", (int)getpid());
 		if (!spec.name)
 			spec.name = name;
 		if (!spec.hostname)
@@ -47,31 +48,41 @@ static int run_main(int argc, char **argv)
 	return status;
 }
 
-static const struct {
-	const char *name;
-	int (*main)(int argc, char **argv);
-	const char *help;
-} verbs[] = {
-	{"run", run_main, "run a command in a new container, and remove it"},
+const struct verb ctr_verbs[] = {
+	{"run", run_main, "run a command in a new container, and remove it", NULL},
+	{"create", verb_create, "make a container that is kept", NULL},
+	{"start", verb_start, "start it in the background", NULL},
+	{"stop", verb_stop, "ask it to end", &stop_table},
+	{"restart", verb_restart, "stop and start it", &stop_table},
+	{"kill", verb_kill, "send it a signal", NULL},
+	{"attach", verb_attach, "join this terminal to its terminal", NULL},
+	{"pause", verb_pause, "freeze it", NULL},
+	{"resume", verb_resume, "let it go on", NULL},
+	{"wait", verb_wait, "wait until it has ended", NULL},
+	{"list", verb_list, "list what there is", &list_table},
+	{"info", verb_info, "tell what is known of one", &info_table},
+	{"logs", verb_logs, "print what it printed", &logs_table},
+	{"stats", verb_stats, "tell what it uses", &stats_table},
+	{"rename", verb_rename, "give it another name", NULL},
+	{"delete", verb_delete, "remove it with all that it wrote", &delete_table},
 };
+const unsigned ctr_verb_count = sizeof(ctr_verbs) / sizeof(*ctr_verbs);
 
 int ctr_main(int argc, char **argv)
 {
-	const unsigned count = sizeof(verbs) / sizeof(*verbs);
-
-	for (unsigned i = 0; argc > 1 && i < count; i++) {
-		if (!strcmp(argv[1], verbs[i].name))
-			return verbs[i].main(argc - 1, argv + 1);
+	for (unsigned i = 0; argc > 1 && i < ctr_verb_count; i++) {
+		if (!strcmp(argv[1], ctr_verbs[i].name))
+			return ctr_verbs[i].main(argc - 1, argv + 1);
 	}
 	if (argc > 1 && strcmp(argv[1], "--help") && strcmp(argv[1], "-h")) {
-		const char *near = options_nearest(argv[1], &verbs->name, sizeof(*verbs), count);
+		const char *near = options_nearest(argv[1], &ctr_verbs->name, sizeof(*ctr_verbs), ctr_verb_count);
 		log_error("tinyvmm ctr %s: no such command%s%s%s", argv[1], near ? ": did you mean " : "", near ? near : "",
 			  near ? "?" : "");
 		return CTR_USAGE;
 	}
 	puts("tinyvmm ctr runs a root file system as a container.\n");
-	for (unsigned i = 0; i < count; i++)
-		printf("  tinyvmm ctr %-8s %s\n", verbs[i].name, verbs[i].help);
+	for (unsigned i = 0; i < ctr_verb_count; i++)
+		printf("  tinyvmm ctr %-8s %s\n", ctr_verbs[i].name, ctr_verbs[i].help);
 	puts("\n'tinyvmm ctr VERB --help' lists its options.");
 	return argc > 1 ? 0 : CTR_USAGE;
 }

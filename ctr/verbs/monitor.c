@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Containers in the background: see monitor.h. */
+#include "ctr/verbs/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctr/run.h"
+#include "ctr/start.h"
+#include "ctr/verbs/console.h"
+#include "vmm/util/io.h"
+#include "vmm/util/log.h"
+#include "vmm/util/process.h"
+
+struct monitor {
+	struct subject *subject;
+	struct status status;
+	struct console *console;
+	int output[2]; /* a pipe, for a container without a terminal: [0] ours */
+	int ready_fd;  /* who starts it hears there that it runs */
+};
+
+/* Once nobody waits at our start any more: messages are kept, and no directory of the host is. */
+static void settle(struct monitor *monitor)
+{
+	int fd = openat(monitor->subject->entry.fd, MESSAGES_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char byte = 0;
+
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0 || chdir("/"))
+		log_warn("the container's messages can't be kept: %s", strerror(errno));
+	close_fd(&fd);
+	(void)!write(monitor->ready_fd, &byte, 1);
+	close_fd(&monitor->ready_fd);
+	process_trim();
+}
+
+static int started(void *arg, struct container *container, struct loop *loop)
+{
+	struct monitor *monitor = arg;
+	bool terminal = container->tty_fd >= 0;
+	int err =
+		console_new(&monitor->console, &monitor->subject->entry, terminal ? container->tty_fd : monitor->output[0], terminal, loop);
+
+	close_fd(&monitor->output[1]);
+	if (err)
+		return err;
+	monitor->status = (struct status){.pid = container->pid, .started = time(NULL)};
+	err = status_write(&monitor->subject->entry, &monitor->status);
+	if (!err && monitor->ready_fd >= 0)
+		settle(monitor);
+	return err;
+}
+
+static void ended(void *arg)
+{
+	struct monitor *monitor = arg;
+
+	close_fd(&monitor->output[1]);
+	console_free(monitor->console);
+	monitor->console = NULL;
+	close_fd(&monitor->output[0]);
+}
+
+static int run_once(struct monitor *monitor, const struct spec *spec)
+{
+	struct run_frame frame = {.terminal = spec->terminal, .detached = true, .started = started, .ended = ended, .arg = monitor};
+
+	if (pipe2(monitor->output, O_CLOEXEC)) {
+		log_error("no descriptors left: %s", strerror(errno));
+		return CTR_FAILED;
+	}
+	frame.output_fd = monitor->output[1];
+	return ctr_run_framed(spec, &frame);
+}
+
+/* Whoever started us goes on with its terminal; but for messages until the container runs, nothing of it is ours. */
+static int leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int err = null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ? -errno : 0;
+
+	close_fd(&null);
+	if (err)
+		log_error("/dev/null: %s", strerror(-err));
+	setsid();
+	return err;
+}
+
+static int monitor_main(struct subject *subject, const struct spec *spec, int ready_fd)
+{
+	struct monitor monitor = {.subject = subject, .output = {-1, -1}, .ready_fd = ready_fd};
+	int status = CTR_FAILED;
+
+	/* That lock is our starter's, who lets go of it on its own. */
+	close_fd(&subject->entry.lock_fd);
+	int alive = leave_terminal() ? -1 : entry_live(&subject->entry);
+	if (alive < 0)
+		return CTR_FAILED;
+	do
+		status = run_once(&monitor, spec);
+	while (status == RUN_REBOOT);
+	/* One that never ran leaves no trace. */
+	if (monitor.status.started) {
+		monitor.status.pid = 0;
+		monitor.status.finished = time(NULL);
+		monitor.status.status = status;
+		status_write(&subject->entry, &monitor.status);
+	}
+	close_fd(&alive);
+	return status;
+}
+
+int monitor_start(struct subject *subject, const struct spec *spec)
+{
+	int ready[2], status = CTR_FAILED;
+	char byte;
+
+	if (pipe2(ready, O_CLOEXEC)) {
+		log_error("no descriptors left: %s", strerror(errno));
+		return CTR_FAILED;
+	}
+	pid_t pid = fork();
+	if (!pid) {
+		close(ready[0]);
+		_exit(monitor_main(subject, spec, ready[1]));
+	}
+	if (pid < 0)
+		log_error("container '%s': its monitor can't be started: %s", subject->entry.name, strerror(errno));
+	close(ready[1]);
+	bool runs = pid > 0 && read(ready[0], &byte, 1) == 1;
+	close(ready[0]);
+	if (runs)
+		return 0;
+	if (pid > 0 && !process_wait(pid, &status))
+		status = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : CTR_FAILED;
+	return status;
+}
