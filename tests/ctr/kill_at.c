@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define IDLE_SECONDS 2
+#define IDLE_SECONDS 1
 
 static void interrupt(int signal)
 {

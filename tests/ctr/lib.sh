@@ -36,11 +36,25 @@ helper() {
 	fi
 }
 
+# take_loop FILE: a loop device of that file; prints its path. Others may take the free one first.
+take_loop() {
+	local loop _
+	: 2>/dev/null 3<>/dev/loop-control || return 1
+	for _ in 1 2 3 4 5 6 7 8 9; do
+		loop=$(losetup -f) && losetup "$loop" "$1" 2>/dev/null && echo "$loop" && return
+	done
+	return 1
+}
+
+# sh -c "$noted" FILE COMMAND...: a tinyvmm whose number, which its control group has in its name, is written down.
+# shellcheck disable=SC2016 # expansions are the shell's that runs it
+noted='echo $$ >>"$0"; exec "$@"'
+
 # ctr ARG...: runs a container to its end; $status, $output and $errors are what it gave. Standard input is ours.
 ctr() {
 	status=0
 	# shellcheck disable=SC2154 # tinyvmm: the script's own
-	timeout -k 5 100 "$tinyvmm" ctr run "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
+	timeout -k 5 100 sh -c "$noted" "$test_dir/pids" "$tinyvmm" ctr run "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
 	output=$(tr -d '\0' <"$test_dir/stdout")
 	errors=$(tr -d '\0' <"$test_dir/stderr")
 }
@@ -84,19 +98,21 @@ our_processes() {
 }
 no_processes() { [ -z "$(our_processes)" ]; }
 
-# Groups whose process is gone, and stays gone: other tests run beside it.
+# Control groups that are left of the containers whose numbers stand in $test_dir/pids: other tests, which run beside this one, have some, and may
+# leave them for a while.
 dead_groups() {
 	local group
 	while read -r group; do
-		[ -d "/proc/${group##*/ctr-}" ] || { sleep 0.2 && [ ! -d "$group" ]; } || echo "$group"
+		if [ ! -d "/proc/${group##*/ctr-}" ] && grep -qx "${group##*/ctr-}" "$test_dir/pids" 2>/dev/null; then
+			echo "$group"
+		fi
 	done < <(find /sys/fs/cgroup -type d -name 'ctr-*' 2>/dev/null)
 }
-dead_before=$(dead_groups)
 
 # What this test's containers may leave behind.
 leftovers() {
 	# Whoever was killed is gone a moment later
 	wait_until 5 no_processes || our_processes
-	dead_groups | grep -vxF "${dead_before:-none}"
+	dead_groups
 	echo "$(grep -c "$test_dir" /proc/mounts) mounts, $(losetup -a 2>/dev/null | grep -c "$test_dir") loop devices"
 }

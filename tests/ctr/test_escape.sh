@@ -54,7 +54,7 @@ mounted=$(awk '$5 == "/" { for (i = 7; i < NF; i++) if ($i == "-") print $3 ":" 
 free_loop() { losetup -d "$loop"; }
 disk=$mounted
 truncate -s 1M "$test_dir/disk.img"
-if : 2>/dev/null 3<>/dev/loop-control && loop=$(losetup -f) && losetup "$loop" "$test_dir/disk.img"; then
+if loop=$(take_loop "$test_dir/disk.img"); then
 	at_end+=(free_loop)
 	disk=$(</sys/block/"${loop##*/}"/dev)
 fi

@@ -174,7 +174,7 @@ at_least() {
 }
 loop=''
 truncate -s 8M "$test_dir/loop.img"
-if : 2>/dev/null 3<>/dev/loop-control && loop=$(losetup -f) && losetup "$loop" "$test_dir/loop.img"; then
+if loop=$(take_loop "$test_dir/loop.img"); then
 	at_end+=(free_loop)
 	numbers=$(</sys/block/"${loop##*/}"/dev)
 	at_least "--io-limit wbps=1M, 2 MiB written" 1500 --io-limit "$loop:wbps=1M" -- dd if=/dev/zero of=/disk bs=64k count=32 oflag=direct
@@ -229,10 +229,6 @@ done
 
 gives "many limits at once" "0 ok" --memory 64M --swap 0 --cpus 0.9 --cpu-shares 512 --cpuset 0 --pids 20 \
 	--device allow=c:10:237:r --best-effort --io-weight 200 -- sh -c 'echo $(sed -n "s/^Cpus_allowed_list:.//p" /proc/self/status) ok'
-# shellcheck disable=SC2317 # called by name
-as_before() { [ "$before" = "$(leftovers)" ]; }
-# busybox's timeout stays a moment longer than what it watches
-wait_until 10 as_before
 same "nothing is left behind" "$before" "$(leftovers)"
 same "no control group either" "" "$(find /sys/fs/cgroup -type d -name "limits-$$-*")"
 exit "$test_status"
