@@ -160,12 +160,12 @@ static const char *take_cap_ambient(struct options *options, char *value)
 
 /* --- the process ------------------------------------------------------------------------------------------------------------------- */
 
-const char *options_take_workdir(struct options *options, char *value)
+const char *ctr_take_workdir(struct options *options, char *value)
 {
 	return value[0] == '/' ? options_take_text(options, value) : "not an absolute path in the container";
 }
 
-const char *options_take_env(struct options *options, char *value)
+const char *ctr_take_env(struct options *options, char *value)
 {
 	size_t key_len = strcspn(value, "=");
 
@@ -410,9 +410,9 @@ const struct option_def ctr_run_options[] = {
 	{ .heading = "Command" },
 	{ .name = "user", .value = "USER[:GROUP]", .take = options_take_text, .field = FIELD(user), .takes = "names or numbers",
 	  .help = "who runs it (root)" },
-	{ .name = "workdir", .value = "DIR", .take = options_take_workdir, .field = FIELD(workdir), .takes = "an absolute path",
+	{ .name = "workdir", .value = "DIR", .take = ctr_take_workdir, .field = FIELD(workdir), .takes = "an absolute path",
 	  .help = "where it runs (/)" },
-	{ .name = "env", .value = "NAME=VALUE", .repeats = true, .take = options_take_env, .takes = "NAME=VALUE", .help = "variable for it, repeatable" },
+	{ .name = "env", .value = "NAME=VALUE", .repeats = true, .take = ctr_take_env, .takes = "NAME=VALUE", .help = "variable for it, repeatable" },
 	{ .name = "rlimit", .value = "NAME=SOFT[:HARD]", .repeats = true, .take = take_rlimit,
 	  .takes = "NAME=SOFT[:HARD], such as nofile=1024:4096", .help = "a limit of setrlimit(2), such as\nnofile=1024:4096" },
 	{ .name = "oom-score", .value = "N", .take = take_oom_score, .takes = "a number from -1000 to 1000",

@@ -21,8 +21,8 @@ enum options_result ctr_create_parse(struct spec *spec, int argc, char **argv);
 const char *ctr_take_net(struct options *options, char *value);
 
 /* Handlers of that table, for another one whose target is a struct spec, too. */
-const char *options_take_workdir(struct options *options, char *value);
-const char *options_take_env(struct options *options, char *value);
+const char *ctr_take_workdir(struct options *options, char *value);
+const char *ctr_take_env(struct options *options, char *value);
 
 /* Defaults: a full container of nothing yet. */
 void spec_init(struct spec *spec);
