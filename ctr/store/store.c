@@ -128,7 +128,7 @@ static void sweep_all(const struct store *store)
 
 int store_open(struct store *store)
 {
-	struct stat st;
+	struct stat st = {0};
 
 	store->fd = -1;
 	int err = find_path(store->path, sizeof(store->path));
