@@ -87,12 +87,14 @@ tinyvmm: $(BUILD)/tinyvmm ## build the program
 $(BUILD)/tinyvmm: $(BUILD)/vmm/main.o $(BUILD)/libtinyvmm.a
 	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# What runs once, in system calls mostly, is better small than fast
+$(BUILD)/ctr/%.o: SMALL := -Os
 $(BUILD)/libtinyvmm.a: $(OBJECTS)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(SMALL) -MMD -MP -c -o $@ $<
 
 -include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')
 

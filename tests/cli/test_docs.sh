@@ -98,10 +98,12 @@ check "bash: parts of a disk" offers "a.img,ro,cow a.img,ro,cow=" tinyvmm -d a.i
 check "bash: parts of a network" offers "tap,mtu=1500,ifname= tap,mtu=1500,ip=" tinyvmm --net tap,mtu=1500,i
 check "bash: files" offers "completion/tinyvmm.bash" tinyvmm --kernel completion/t
 check "bash: nothing for the guest's command" offers "" tinyvmm -k K -- --ke
-check "bash: verbs of ctr" offers "run" tinyvmm ctr ""
+check "bash: verbs of ctr" offers "attach copy create delete exec export import info kill list logs pause rename restart restore resume run snapshot start stats stop wait" \
+	tinyvmm ctr ""
+check "bash: a verb's options" offers "--signal" tinyvmm ctr stop --s
 check "bash: options of ctr run" offers "--cpu-shares --cpus --cpuset" tinyvmm ctr run --cpu
 check "bash: words of a container's value" offers "chroot full namespaces" tinyvmm ctr run --isolation ""
-check "bash: a container's networks" offers "host none user" tinyvmm ctr run -n ""
+check "bash: a container's networks" offers "host none user veth" tinyvmm ctr run -n ""
 check "bash: capabilities" offers "SETFCAP SETGID SETPCAP SETUID" tinyvmm ctr run --cap-add SET
 check "bash: nothing for the container's command" offers "" tinyvmm ctr run -- --ke
 
