@@ -18,6 +18,7 @@
 #include "vmm/util/log.h"
 
 #define DISK_BYTES 65536
+#define QUEUE_NOTIFY 0x050
 #define QUEUES 2
 #define BUFFERS_MAX 8
 
@@ -126,6 +127,9 @@ static void step(struct fake_driver *drv, struct input *input)
 		break;
 	case 3:
 		add_descriptors(drv, input);
+		break;
+	case 4: /* as a vCPU's thread says it */
+		fake_reg_write(drv, QUEUE_NOTIFY, (uint32_t)take(input, 1) % (QUEUES + 1));
 		break;
 	default:
 		add_request(drv, input);
