@@ -14,12 +14,12 @@ at_end+=(stop_server)
 
 script='
 id -u; id -g; pwd; echo "$HOME $GREETING"; hostname; umask
-ls /; cat /etc/os-release /etc/passwd; ls -ln /etc /bin | sha256sum
+ls /; cat /etc/passwd; ls -ln /bin /sbin | sha256sum
 ls -d /proc/self /sys/class /dev/null /dev/zero /dev/full /dev/urandom /dev/pts /dev/shm
 ip -4 addr show eth0 | grep inet; ip route; grep nameserver /etc/resolv.conf
-echo kept >/root/file; mkdir /tmp/d; ln -s ../root/file /tmp/d/link; cat /tmp/d/link
+echo kept >/root/file; mkdir /tmp/d; ln -s ../../root/file /tmp/d/link; cat /tmp/d/link
 wget -q -O - http://10.0.2.2:8321/blob | sha256sum
-sh -c "kill -TERM \$\$"; echo "status $?"
+{ sh -c "kill -TERM \$\$"; } 2>/dev/null; echo "status $?"
 cat; echo to-error >&2; echo "$# $1"
 exit 42'
 options=(--env GREETING=hello --name box --net user)
