@@ -213,7 +213,8 @@ static int wait_for_child(const struct container *container)
 		if (errno != EINTR)
 			return -errno;
 	}
-	return fds[1].revents ? -EINTR : 0;
+	/* What it says comes first: once it is ready, the signal is handed on. */
+	return fds[1].revents && !fds[0].revents ? -EINTR : 0;
 }
 
 static int give_card(const struct container *container, int *child_rtnl)
