@@ -3,7 +3,6 @@
 #include "ctr/mapped.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ctr/become.h"
 #include "ctr/idmap.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
@@ -39,9 +39,8 @@ static int in_namespace(void *arg)
 	}
 	if (write(m->go[1], &byte, 1) != 1 || read(m->go[1], &byte, 1) != 1)
 		return -ECONNRESET;
-	if ((!m->map->deny_groups && setgroups(0, NULL)) || setresgid(0, 0, 0) || setresuid(0, 0, 0))
-		return -errno;
-	return m->job(m->arg);
+	int err = become_root(m->map);
+	return err ? err : m->job(m->arg);
 }
 
 /* Once the worker has its namespace. */

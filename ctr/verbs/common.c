@@ -78,7 +78,7 @@ bool verb_parse(struct verb_line *line, int argc, char **argv, int *status)
 /* --- the container of a verb ------------------------------------------------------------------------------------------------------------
  */
 
-int subject_open(struct subject *subject, const char *name, bool change)
+int subject_find(struct subject *subject, const char *name, bool change)
 {
 	*subject = (struct subject){.store.fd = -1, .entry = {.fd = -1, .lock_fd = -1}};
 	int err = store_open(&subject->store);
@@ -88,11 +88,21 @@ int subject_open(struct subject *subject, const char *name, bool change)
 	subject->alive = !err && entry_is_alive(&subject->entry);
 	if (!err && change)
 		entry_sweep(&subject->entry);
-	if (!err)
-		err = description_read(&subject->entry, &subject->description);
-	if (!err)
-		err = status_read(&subject->entry, &subject->status);
 	return err;
+}
+
+int subject_read(struct subject *subject)
+{
+	int err = description_read(&subject->entry, &subject->description);
+
+	return err ? err : status_read(&subject->entry, &subject->status);
+}
+
+int subject_open(struct subject *subject, const char *name, bool change)
+{
+	int err = subject_find(subject, name, change);
+
+	return err ? err : subject_read(subject);
 }
 
 void subject_close(struct subject *subject)

@@ -63,9 +63,7 @@ int verb_copy(int argc, char **argv)
 		return VERB_USAGE;
 	int err = subject_open(&subject, line.words.word[0], true);
 	if (!err)
-		err = subject_must_rest(&subject);
-	if (!err)
-		lifecycle_mend(&subject);
+		err = lifecycle_rest(&subject);
 	if (!err)
 		err = copy(&subject, line.words.word[1]);
 	subject_close(&subject);

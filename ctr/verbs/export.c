@@ -212,9 +212,7 @@ int verb_export(int argc, char **argv)
 		return VERB_USAGE;
 	int err = subject_open(&subject, line.words.word[0], true);
 	if (!err)
-		err = subject_must_rest(&subject);
-	if (!err)
-		lifecycle_mend(&subject);
+		err = lifecycle_rest(&subject);
 	/* Before we go to the directory of the container's description. */
 	if (!err)
 		err = open_output(&out);

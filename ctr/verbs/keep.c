@@ -30,11 +30,8 @@ const struct verb_table delete_table = {delete_defs, sizeof(delete_defs) / sizeo
 /* What of it can't be read any more does not keep it from being removed. */
 static int force_open(struct subject *subject, const char *name)
 {
-	*subject = (struct subject){.store.fd = -1, .entry = {.fd = -1, .lock_fd = -1}};
-	int err = store_open(&subject->store);
-	if (!err)
-		err = store_find(&subject->store, name, &subject->entry);
-	subject->alive = !err && entry_is_alive(&subject->entry);
+	int err = subject_find(subject, name, true);
+
 	if (!err)
 		(void)status_read(&subject->entry, &subject->status);
 	return err;
@@ -98,9 +95,7 @@ int verb_rename(int argc, char **argv)
 		return VERB_USAGE;
 	int err = subject_open(&subject, line.words.word[0], true);
 	if (!err)
-		err = subject_must_rest(&subject);
-	if (!err)
-		lifecycle_mend(&subject);
+		err = lifecycle_rest(&subject);
 	if (!err)
 		err = store_rename(&subject.store, &subject.entry, line.words.word[1]);
 	subject_close(&subject);

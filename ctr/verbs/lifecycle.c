@@ -44,15 +44,23 @@ void lifecycle_mend(struct subject *subject)
 	(void)status_write(&subject->entry, &subject->status);
 }
 
+int lifecycle_rest(struct subject *subject)
+{
+	int err = subject_must_rest(subject);
+
+	if (!err)
+		lifecycle_mend(subject);
+	return err;
+}
+
 int lifecycle_start(struct subject *subject)
 {
 	char path[sizeof(subject->store.path) + 128];
 	struct spec spec;
-	int err = subject_must_rest(subject);
+	int err = lifecycle_rest(subject);
 
 	if (err)
 		return VERB_FAILED;
-	lifecycle_mend(subject);
 	err = subject_spec(subject, &spec);
 	if (err) {
 		spec_release(&spec);

@@ -25,4 +25,7 @@ int lifecycle_signal_number(const char *name);
 /* After a monitor that was killed, or a host that was: removes what is left of the container's control groups, and writes its end down. */
 void lifecycle_mend(struct subject *subject);
 
+/* For whoever needs it at rest: refuses one that runs (-EBUSY, logged), and mends. */
+int lifecycle_rest(struct subject *subject);
+
 #endif

@@ -150,9 +150,7 @@ static int list_one(struct listing *listing, struct store *store, const char *na
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	subject.alive = entry_is_alive(&subject.entry);
-	err = description_read(&subject.entry, &subject.description);
-	if (!err)
-		err = status_read(&subject.entry, &subject.status);
+	err = subject_read(&subject);
 	if (!err && listing->json)
 		listing->lib.json_array_append_new(listing->json, subject_json(&listing->lib, &subject));
 	else if (!err)

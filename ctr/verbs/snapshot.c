@@ -74,10 +74,8 @@ static int take(struct subject *subject, const char *name)
 {
 	bool image = subject->description.image;
 	char chosen[STORE_NAME_MAX + 1];
-	int err = subject_must_rest(subject);
+	int err = lifecycle_rest(subject);
 
-	if (!err)
-		lifecycle_mend(subject);
 	if (!err && faccessat(subject->entry.fd, entry_writes(image), F_OK, AT_SYMLINK_NOFOLLOW))
 		err = make_writes(subject);
 	if (!err)
@@ -136,9 +134,7 @@ int verb_restore(int argc, char **argv)
 		return status;
 	int err = subject_open(&subject, line.words.word[0], true);
 	if (!err)
-		err = subject_must_rest(&subject);
-	if (!err)
-		lifecycle_mend(&subject);
+		err = lifecycle_rest(&subject);
 	if (!err)
 		err = snapshot_restore(&subject.entry, subject.description.image, line.words.word[1]);
 	subject_close(&subject);

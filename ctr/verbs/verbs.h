@@ -69,6 +69,9 @@ struct subject {
 };
 /* Logs what is wrong. 0 or a negative errno; subject_close() may follow at any time after. */
 int subject_open(struct subject *subject, const char *name, bool change);
+/* Its two halves: all but the documents, and the documents. */
+int subject_find(struct subject *subject, const char *name, bool change);
+int subject_read(struct subject *subject);
 void subject_close(struct subject *subject);
 /* Logged: "NAME: does not run" (-ESRCH), "NAME: is running: stop it first" (-EBUSY). */
 int subject_must_run(const struct subject *subject);
