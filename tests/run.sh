@@ -19,14 +19,18 @@ mkdir -p "$logs"
 jobs=$(nproc)
 started=$SECONDS
 
-# Result lines come in here; everything comes out again.
+# Result lines come in here, and what a failed one has to say for itself ("# ..."); everything comes out again.
 record() {
-	local line
+	local line said=no
 	while IFS= read -r line; do
 		printf '%s\n' "$line"
 		case $line in
-		'ok '* | 'not ok '* | 'skip '*) printf '%s\n' "$line" >>"$results" ;;
+		'ok '* | 'skip '*) said=no ;;
+		'not ok '*) said=yes ;;
+		'# '*) [ $said = yes ] || continue ;;
+		*) continue ;;
 		esac
+		printf '%s\n' "$line" >>"$results"
 	done
 }
 result() { echo "$*" | record; }
@@ -278,7 +282,7 @@ summary() {
 	skipped=$(grep -c '^skip ' "$results")
 	part "done"
 	grep '^skip ' "$results"
-	grep '^not ok ' "$results"
+	grep -A 20 '^not ok ' "$results" | grep -E '^(not ok|#) '
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }
