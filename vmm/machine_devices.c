@@ -64,6 +64,11 @@ struct machine_devices {
 	bool pages_shared;
 	unsigned virtio_count;
 	struct virtio_mmio virtio[DEV_DESC_MAX];
+	struct notify_site {
+		const struct kvm *kvm;
+		const struct virtio_mmio *mmio;
+		gpa_t addr;
+	} notify_site[DEV_DESC_MAX];
 };
 
 /* --- joining ---------------------------------------------------------------------------------------------------------------------- */
@@ -124,22 +129,27 @@ static int share_page(struct machine_devices *d, const struct dev_desc *desc, st
 	return kvm_ioeventfd(kvm, &ack);
 }
 
+static int notify_in_kernel(void *arg, unsigned queue, bool on)
+{
+	const struct notify_site *site = arg;
+	struct kvm_notify notify = { .addr = site->addr, .len = 4, .value = queue, .fd = site->mmio->notify_fd[queue], .off = !on };
+
+	return kvm_ioeventfd(site->kvm, &notify);
+}
+
 static int attach_virtio(struct machine_devices *d, const char *name, struct virtio_dev *dev)
 {
 	const struct dev_desc *desc = plan_find(d->site.plan, name);
 	struct virtio_mmio *mmio = &d->virtio[d->virtio_count];
 	struct bus_range range = { .dev = mmio, .read = virtio_mmio_read, .write = virtio_mmio_write };
+	struct notify_site *site = &d->notify_site[d->virtio_count++];
 
-	d->virtio_count++;
+	*site = (struct notify_site){ .kvm = &d->site.vm->kvm, .mmio = mmio, .addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY };
 	int err = virtio_mmio_init(mmio, dev, get_line(d, desc), d->pages + (desc->base - arch_map.virtio_base));
 	if (!err)
 		err = share_page(d, desc, mmio);
-	for (unsigned q = 0; q < dev->queue_count && !err && !dev->ops->kick_here; q++) {
-		struct kvm_notify notify = {
-			.addr = desc->base + VIRTIO_MMIO_QUEUE_NOTIFY, .len = 4, .value = q, .fd = mmio->notify_fd[q],
-		};
-		err = kvm_ioeventfd(&d->site.vm->kvm, &notify);
-	}
+	if (!err)
+		err = virtio_mmio_notify_in_kernel(mmio, notify_in_kernel, site);
 	if (err) {
 		log_error("%s: can't be attached: %s", name, strerror(-err));
 		return err;

@@ -59,7 +59,7 @@ static const struct sandbox_ioctl sandbox_every_ioctls[] = {
 };
 
 static const struct sandbox_ioctl sandbox_vcpu_ioctls[] = {
-	IOCTL(KVM_RUN), { NULL, 0 },
+	IOCTL(KVM_RUN), IOCTL(KVM_IOEVENTFD), /* who hears of a disk's queue */ { NULL, 0 },
 };
 
 /* Besides restoring the machine's first state: the terminal's size; FIONREAD is libslirp's. */
@@ -68,7 +68,7 @@ static const struct sandbox_ioctl sandbox_main_ioctls[] = {
 };
 
 static const struct sandbox_ioctl sandbox_disk_ioctls[] = {
-	IOCTL(BLKDISCARD), IOCTL(BLKZEROOUT), { NULL, 0 },
+	IOCTL(BLKDISCARD), IOCTL(BLKZEROOUT), IOCTL(KVM_IOEVENTFD), { NULL, 0 },
 };
 
 #endif

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "devices/virtio/mmio_notify.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
@@ -212,14 +213,6 @@ static bool features_agree(struct virtio_mmio *mmio)
 	return false;
 }
 
-static void notify_queue(struct virtio_mmio *mmio, unsigned queue)
-{
-	uint64_t one = 1;
-	/* Fails only when the counter is full, and then the loop was told often enough. */
-	ssize_t n = write(mmio->notify_fd[queue], &one, sizeof(one));
-	(void)n;
-}
-
 static void start(struct virtio_mmio *mmio)
 {
 	struct virtio_dev *dev = mmio->dev;
@@ -245,7 +238,7 @@ static void start(struct virtio_mmio *mmio)
 	/* A notification that came before this was dropped. */
 	for (unsigned i = 0; i < dev->queue_count; i++) {
 		if (dev->queue[i].ready)
-			notify_queue(mmio, i);
+			virtio_mmio_notify_loop(mmio, i);
 	}
 }
 
@@ -420,26 +413,6 @@ static void write_config(struct virtio_mmio *mmio, uint64_t offset, const void *
 		dev->ops->config_write(dev, (unsigned)offset, len);
 }
 
-/*
- * An exit only without an ioeventfd. False: there is no such queue. Whoever has the device is at work on it, and hears of it through the loop: a vCPU does not wait for
- * the lock here, which may be held for as long as a disk takes.
- */
-static bool write_notify(struct virtio_mmio *mmio, uint32_t queue)
-{
-	struct virtio_dev *dev = mmio->dev;
-	bool done = false;
-
-	if (queue >= dev->queue_count)
-		return false;
-	if (dev->ops->kick_here && !pthread_mutex_trylock(&dev->lock)) {
-		done = dev->started && dev->ops->kick_here(dev, queue);
-		pthread_mutex_unlock(&dev->lock);
-	}
-	if (!done)
-		notify_queue(mmio, queue);
-	return true;
-}
-
 static void write_locked(struct virtio_mmio *mmio, uint64_t offset, const void *data, unsigned len)
 {
 	uint32_t value;
@@ -464,7 +437,7 @@ void virtio_mmio_write(void *opaque, uint64_t offset, const void *data, unsigned
 
 	if (offset == REG_QUEUE_NOTIFY && len == sizeof(value)) {
 		memcpy(&value, data, sizeof(value));
-		if (write_notify(mmio, value))
+		if (virtio_mmio_notified(mmio, value))
 			return;
 	}
 	pthread_mutex_lock(&mmio->dev->lock);
@@ -483,35 +456,6 @@ void virtio_mmio_read(void *opaque, uint64_t offset, void *data, unsigned len)
 
 /* --- life -------------------------------------------------------------------------------------------------------------- */
 
-static void queue_notified(void *arg, uint32_t events)
-{
-	const struct virtio_mmio_kick *kick = arg;
-	struct virtio_dev *dev = kick->mmio->dev;
-
-	(void)events;
-	if (dev->started)
-		dev->ops->kick(dev, kick->queue);
-}
-
-static int watch_queue(struct virtio_mmio *mmio, unsigned queue)
-{
-	struct loop_watch *watch = &mmio->notify_watch[queue];
-
-	mmio->notify_fd[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (mmio->notify_fd[queue] < 0)
-		return -errno;
-	mmio->kick[queue] = (struct virtio_mmio_kick){ .mmio = mmio, .queue = queue };
-	*watch = (struct loop_watch){
-		.fd = mmio->notify_fd[queue],
-		/* Each notification is an edge of its own, so nobody needs to read the counter. */
-		.events = EPOLLIN | EPOLLET,
-		.ready = queue_notified,
-		.arg = &mmio->kick[queue],
-		.lock = &mmio->dev->lock,
-	};
-	return loop_add(mmio->dev->loop, watch);
-}
-
 int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct irq *irq, void *page)
 {
 	int err = 0;
@@ -528,7 +472,7 @@ int virtio_mmio_init(struct virtio_mmio *mmio, struct virtio_dev *dev, struct ir
 		mmio->notify_fd[i] = -1;
 	pthread_mutex_init(&dev->lock, NULL);
 	for (unsigned i = 0; i < dev->queue_count && !err; i++)
-		err = watch_queue(mmio, i);
+		err = virtio_mmio_watch_queue(mmio, i);
 	if (err)
 		goto release;
 	show_identity(mmio);

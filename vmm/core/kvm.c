@@ -133,7 +133,7 @@ int kvm_ioeventfd(const struct kvm *kvm, const struct kvm_notify *notify)
 		.len = notify->len,
 		.fd = notify->fd,
 		.datamatch = notify->value,
-		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH | (notify->off ? KVM_IOEVENTFD_FLAG_DEASSIGN : 0),
 	};
 
 	return kvm_ioctl(kvm->vm_fd, KVM_IOEVENTFD, &io);

@@ -36,12 +36,13 @@ bool kvm_has_device(const struct kvm *kvm, uint32_t type);
 /* An attribute of a device or a vCPU; `value` is 4 or 8 bytes, whichever the attribute takes, or NULL. */
 int kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *value);
 
-/* Writes of `value`, `len` bytes long, at the guest address `addr` signal `fd` and never leave the kernel. */
+/* Writes of `value`, `len` bytes long, at the guest address `addr` signal `fd` and never leave the kernel; with `off`, they do again. */
 struct kvm_notify {
 	gpa_t addr;
 	unsigned len;
 	uint64_t value;
 	int fd;
+	bool off;
 };
 int kvm_ioeventfd(const struct kvm *kvm, const struct kvm_notify *notify);
 
