@@ -87,8 +87,10 @@ tinyvmm: $(BUILD)/tinyvmm ## build the program
 $(BUILD)/tinyvmm: $(BUILD)/vmm/main.o $(BUILD)/libtinyvmm.a
 	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# What runs once, in system calls mostly, is better small than fast
-$(BUILD)/ctr/%.o: SMALL := -Os
+# What runs once, in system calls mostly, is better small than fast: all but what moves data
+HOT := devices/% vmm/core/% vmm/vcpu.o vmm/kernel_hash.o vmm/kernel_load.o arch/$(ARCH)/vcpu.o
+SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),,-Os)
+
 $(BUILD)/libtinyvmm.a: $(OBJECTS)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
