@@ -185,11 +185,13 @@ static int restrict_paths(const struct content *content, int covers_fd)
 
 /* --- --bind and --tmpfs ---------------------------------------------------------------------------------------------------------- */
 
-static int mount_bind(const struct content *content, const struct spec_bind *bind)
+static int mount_bind(const struct content *content, unsigned number)
 {
+	const struct spec_bind *bind = &content->spec->bind[number];
+	int parents = content->rootfs->bind_fd[number];
 	struct stat st;
 	int target = -1;
-	int fd = mount_clone(AT_FDCWD, bind->source, AT_RECURSIVE);
+	int fd = parents < 0 ? mount_clone(AT_FDCWD, bind->source, AT_RECURSIVE) : fcntl(parents, F_DUPFD_CLOEXEC, 0);
 	int err = fd < 0 ? fd : 0;
 
 	if (!err && bind->read_only)
@@ -314,7 +316,7 @@ int content_mount(const struct content *content)
 	for (unsigned i = 0; !err && i < spec->tmpfs_count; i++)
 		err = mount_tmpfs(content, &spec->tmpfs[i]);
 	for (unsigned i = 0; !err && i < spec->bind_count; i++)
-		err = mount_bind(content, &spec->bind[i]);
+		err = mount_bind(content, i);
 	close_fd(&covers);
 	return err;
 }

@@ -50,11 +50,21 @@ int mount_new(const char *type, const char *const *options, uint64_t attributes)
 	return mount_fd;
 }
 
+static int set_attributes(int mount_fd, struct mount_attr *attr, bool recursive)
+{
+	return mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attr, sizeof(*attr)) ? -errno : 0;
+}
+
 int mount_clone(int dir_fd, const char *path, unsigned flags)
 {
 	int fd = open_tree(dir_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	int err = set_attributes(fd, &(struct mount_attr){.propagation = MS_PRIVATE}, flags & AT_RECURSIVE);
+	if (err)
+		close_fd(&fd);
+	return err ? err : fd;
 }
 
 int mount_attach(int mount_fd, int target_fd)
@@ -64,9 +74,12 @@ int mount_attach(int mount_fd, int target_fd)
 
 int mount_restrict(int mount_fd, uint64_t attributes, bool recursive)
 {
-	struct mount_attr attr = {.attr_set = attributes};
+	return set_attributes(mount_fd, &(struct mount_attr){.attr_set = attributes}, recursive);
+}
 
-	return mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) ? -errno : 0;
+int mount_map(int mount_fd, int userns_fd, bool recursive)
+{
+	return set_attributes(mount_fd, &(struct mount_attr){.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd}, recursive);
 }
 
 /* --- targets ------------------------------------------------------------------------------------------------------------ */

@@ -19,7 +19,10 @@
  */
 int mount_new(const char *type, const char *const *options, uint64_t attributes);
 
-/* A copy of the mount at `path` below `dir_fd` (of what is mounted beneath as well: AT_RECURSIVE in flags), not attached; not logged. */
+/*
+ * A copy of the mount at `path` below `dir_fd` (of what is mounted beneath as well: AT_RECURSIVE in flags), not attached, and private: what is mounted
+ * on it is not seen where it was copied from. Not logged.
+ */
 int mount_clone(int dir_fd, const char *path, unsigned flags);
 
 /* Attaches it on top of `target_fd`. */
@@ -27,6 +30,12 @@ int mount_attach(int mount_fd, int target_fd);
 
 /* mount_setattr(2) on all that the descriptor heads. */
 int mount_restrict(int mount_fd, uint64_t attributes, bool recursive);
+
+/*
+ * The files' owners become those of the user namespace, by their numbers (MOUNT_ATTR_IDMAP). Takes privileges over the file system. -EINVAL: it, or this
+ * kernel, can't do that. Not logged.
+ */
+int mount_map(int mount_fd, int userns_fd, bool recursive);
 
 enum mount_target { TARGET_DIR, TARGET_FILE };
 

@@ -58,16 +58,20 @@ static const char *take_bind(struct options *options, char *value)
 
 	if (!target || target == value)
 		return "has no ':'";
-	if (mode && strcmp(mode + 1, "ro") && strcmp(mode + 1, "rw"))
-		return "ends in neither :ro nor :rw";
 	if (target[1] != '/')
 		return "not an absolute path in the container";
 	if (spec->bind_count == SPEC_BINDS_MAX)
 		return "one too many: 64 are the most";
 	*target++ = '\0';
-	if (mode) {
-		*mode = '\0';
-		bind.read_only = !strcmp(mode + 1, "ro");
+	if (mode)
+		*mode++ = '\0';
+	for (char *word; (word = strsep(&mode, ","));) {
+		if (!strcmp(word, "ro"))
+			bind.read_only = true;
+		else if (!strcmp(word, "idmap"))
+			bind.idmap = true;
+		else if (strcmp(word, "rw"))
+			return "ends in neither :ro nor :rw nor :idmap";
 	}
 	bind.target = target;
 	spec->bind[spec->bind_count++] = bind;
@@ -376,7 +380,7 @@ const struct option_def ctr_run_options[] = {
 	{ .name = "keep", .take = options_take_flag, .field = FIELD(keep_writes),
 	  .help = "write to the root itself (default: writes are\n"
 		  "kept in memory and dropped at the end)" },
-	{ .name = "bind", .value = "SRC:DST[:ro]", .repeats = true, .take = take_bind, .takes = "SOURCE:/TARGET[:ro]",
+	{ .name = "bind", .value = "SRC:DST[:ro]", .repeats = true, .take = take_bind, .takes = "SOURCE:/TARGET[:ro][,idmap]",
 	  .help = "show a file or directory of the host" },
 	{ .name = "tmpfs", .value = "DST[:size=N]", .repeats = true, .take = take_tmpfs, .takes = "/TARGET[:size=SIZE]",
 	  .help = "a temporary file system in memory" },

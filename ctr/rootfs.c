@@ -20,17 +20,14 @@
 #include <unistd.h>
 
 #include "ctr/mount.h"
+#include "ctr/rootfs_impl.h"
+#include "devices/block/file.h"
 #include "devices/block/probe.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
 
 #define LOOP_TRIES 64
-/*
- * Where the child attaches what has no place of its own yet: a copy can be made of attached mounts only, and no overlay takes a layer that
- * is not. Every kernel has this directory, and nobody looks into it.
- */
-#define PARKING "/proc/driver"
 
 /* --- a disk image ----------------------------------------------------------------------------------------------------------- */
 
@@ -59,24 +56,26 @@ static int loop_open(const struct rootfs *rootfs, bool read_only, char *path, si
 	return err ? err : fd;
 }
 
-static int mount_disk(const struct rootfs *rootfs, const struct spec *spec)
+/* Without a loop device, which takes root, there is another way. */
+static int mount_disk(struct rootfs *rootfs, const struct spec *spec)
 {
-	bool read_only = !spec->keep_writes || rootfs->view;
+	bool read_only = rootfs->disk_read_only;
 	char device[32], source[48];
-	int loop_fd = loop_open(rootfs, read_only, device, sizeof(device));
+	int loop_fd = geteuid() ? -EPERM : loop_open(rootfs, read_only, device, sizeof(device)), err;
 
 	if (loop_fd < 0) {
-		log_error("--disk %s: no loop device: %s (modprobe loop; or unpack the image and use --rootfs)", spec->root_path,
-			  strerror(-loop_fd));
-		return loop_fd;
+		err = fuse_prepare(rootfs);
+	} else {
+		snprintf(source, sizeof(source), "source=%s", device);
+		const char *options[] = {source, read_only ? "ro" : NULL, NULL};
+		rootfs->lower_fd = mount_new(rootfs->fstype, options, MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0));
+		err = rootfs->lower_fd < 0 ? rootfs->lower_fd : 0;
+		close(loop_fd);
 	}
-	snprintf(source, sizeof(source), "source=%s", device);
-	const char *options[] = {source, read_only ? "ro" : NULL, NULL};
-	int fd = mount_new(rootfs->fstype, options, MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0));
-	if (fd < 0)
-		log_error("--disk %s: its %s file system can't be mounted: %s", spec->root_path, rootfs->fstype, strerror(-fd));
-	close(loop_fd);
-	return fd;
+	if (err)
+		log_error("--disk %s: its %s file system can't be mounted: %s%s", spec->root_path, rootfs->fstype, strerror(-err),
+			  loop_fd < 0 ? " (others than ext4 take root and a loop device)" : "");
+	return err;
 }
 
 /* --- in the parent -------------------------------------------------------------------------------------------------------- */
@@ -109,6 +108,16 @@ static int run_probe(void *arg)
 	return disk_probe(job->fd, &job->result);
 }
 
+static int lock_disk(struct rootfs *rootfs, const char *path)
+{
+	int err = file_lock(rootfs->disk_fd, path, !rootfs->disk_read_only, &rootfs->lock_fd);
+
+	if (err)
+		log_error("--disk %s: %s", path,
+			  err == -EAGAIN ? "another program has it open, and it or this one writes" : strerror(-err));
+	return err;
+}
+
 static int prepare_disk(struct rootfs *rootfs, const struct spec *spec)
 {
 	const char *path = spec->root_path;
@@ -117,12 +126,16 @@ static int prepare_disk(struct rootfs *rootfs, const struct spec *spec)
 
 	if (!job)
 		return -ENOMEM;
-	rootfs->disk_fd = open(path, (spec->keep_writes && !rootfs->view ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	rootfs->disk_read_only = !spec->keep_writes || rootfs->view;
+	rootfs->disk_fd = open(path, (rootfs->disk_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (rootfs->disk_fd < 0) {
 		err = -errno;
 		log_error("--disk %s: %s", path, strerror(-err));
 		goto free_job;
 	}
+	err = lock_disk(rootfs, path);
+	if (err)
+		goto free_job;
 	job->fd = rootfs->disk_fd;
 	err = worker_run("root finder", run_probe, job);
 	if (err) {
@@ -132,8 +145,7 @@ static int prepare_disk(struct rootfs *rootfs, const struct spec *spec)
 	rootfs->offset_bytes = job->result.offset_bytes;
 	rootfs->len_bytes = job->result.len_bytes;
 	memcpy(rootfs->fstype, job->result.fstype, sizeof(rootfs->fstype));
-	rootfs->lower_fd = mount_disk(rootfs, spec);
-	err = rootfs->lower_fd < 0 ? rootfs->lower_fd : 0;
+	err = mount_disk(rootfs, spec);
 free_job:
 	shared_free(job, sizeof(*job));
 	return err;
@@ -213,6 +225,9 @@ int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct 
 {
 	int err = spec->writes_path ? prepare_writes(rootfs, spec, map) : 0;
 
+	/* Of one that fails the child says why, which tries it, too. */
+	for (unsigned i = 0; map->userns && !geteuid() && !rootfs->view && i < spec->bind_count; i++)
+		rootfs->bind_fd[i] = mount_clone(AT_FDCWD, spec->bind[i].source, AT_RECURSIVE);
 	rootfs->userns = map->userns;
 	rootfs->one_id = map->deny_groups;
 	if (err)
@@ -221,12 +236,7 @@ int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct 
 	case ROOT_DIR:
 		return prepare_dir(rootfs, spec->root_path, map->userns && !geteuid());
 	case ROOT_DISK:
-		if (!geteuid())
-			return prepare_disk(rootfs, spec);
-		log_error("--disk %s: takes root, who may mount it; unpack it (for example with 'debugfs -R \"rdump / DIR\" FILE') and use "
-			  "--rootfs",
-			  spec->root_path);
-		return -EPERM;
+		return prepare_disk(rootfs, spec);
 	case ROOT_IMAGE:
 		return prepare_image(rootfs, spec->root_path);
 	default:
@@ -234,35 +244,58 @@ int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct 
 	}
 }
 
+static int map_files(const struct rootfs *rootfs, const struct spec *spec, int userns_fd)
+{
+	const char *path = spec->root_path;
+	int err = rootfs->lower_fd < 0 ? 0 : mount_map(rootfs->lower_fd, userns_fd, false);
+
+	for (unsigned i = 0; !err && i < spec->bind_count; i++) {
+		path = spec->bind[i].source;
+		err = mount_map(rootfs->bind_fd[i], userns_fd, true);
+		/* Then its owners are the host's: who is nobody inside shows as such. */
+		if (!spec->bind[i].idmap)
+			err = 0;
+	}
+	if (err)
+		log_error("%s: its files can't be mapped to the container's users: %s%s", path, strerror(-err),
+			  err == -EINVAL ? " (this file system, or this kernel, has no idmapped mounts)" : "");
+	return err;
+}
+
 int rootfs_map(struct rootfs *rootfs, const struct spec *spec, pid_t child)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
 	char path[64];
+	int userns = -1, err = 0;
 
-	if (rootfs->lower_fd < 0)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)child);
-	int userns = open(path, O_RDONLY | O_CLOEXEC);
-	attr.userns_fd = (uint64_t)userns;
-	int err = userns < 0 || mount_setattr(rootfs->lower_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) ? -errno : 0;
+	if (rootfs->userns && (!geteuid() || rootfs->fuse_fd[0] >= 0)) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)child);
+		userns = open(path, O_RDONLY | O_CLOEXEC);
+		err = userns < 0 ? -errno : map_files(rootfs, spec, userns);
+	}
+	if (!err && rootfs->fuse_fd[0] >= 0)
+		err = fuse_start(rootfs, userns);
 	close_fd(&userns);
-	if (err)
-		log_error("%s: its files can't be mapped to the container's users: %s%s", spec->root_path, strerror(-err),
-			  err == -EINVAL ? " (this file system, or this kernel, has no idmapped mounts)" : "");
 	return err;
 }
 
 void rootfs_init(struct rootfs *rootfs)
 {
-	*rootfs = (struct rootfs){.fd = -1, .disk_fd = -1, .lower_fd = -1, .writes_fd = -1};
+	*rootfs = (struct rootfs){.fd = -1, .disk_fd = -1, .lock_fd = -1, .fuse_fd = {-1, -1}, .lower_fd = -1, .writes_fd = -1};
+	memset(rootfs->bind_fd, -1, sizeof(rootfs->bind_fd));
 }
 
 void rootfs_release(struct rootfs *rootfs)
 {
 	archive_config_release(&rootfs->image);
+	for (unsigned i = 0; i < 2; i++)
+		close_fd(&rootfs->fuse_fd[i]);
+	for (unsigned i = 0; i < SPEC_BINDS_MAX; i++)
+		close_fd(&rootfs->bind_fd[i]);
 	close_fd(&rootfs->fd);
-	close_fd(&rootfs->disk_fd);
 	close_fd(&rootfs->lower_fd);
+	fuse_end(rootfs);
+	close_fd(&rootfs->disk_fd);
+	close_fd(&rootfs->lock_fd);
 	close_fd(&rootfs->writes_fd);
 }
 
@@ -337,7 +370,7 @@ static int unpack_image(struct rootfs *rootfs, const struct spec *spec)
 	static const char *const scratch_options[] = {"mode=0755", NULL};
 	const struct archive_options options = {.set_owners = !rootfs->one_id};
 	int scratch = mount_new("tmpfs", scratch_options, 0);
-	int below = scratch < 0 ? scratch : open_dir(AT_FDCWD, PARKING);
+	int below = scratch < 0 ? scratch : open_dir(AT_FDCWD, ROOTFS_PARKING);
 	int fd = below < 0 ? below : attach_over(scratch, below);
 	int err = fd < 0 ? fd : archive_unpack(rootfs->disk_fd, spec->root_path, fd, &options, &rootfs->image);
 
@@ -353,7 +386,7 @@ static int open_lower(const struct rootfs *rootfs, const struct spec *spec)
 {
 	if (rootfs->lower_fd < 0)
 		return open_dir(AT_FDCWD, spec->root_path);
-	int below = open_dir(AT_FDCWD, PARKING);
+	int below = open_dir(AT_FDCWD, ROOTFS_PARKING);
 	int fd = below < 0 ? below : attach_over(rootfs->lower_fd, below);
 	close_fd(&below);
 	return fd;
@@ -378,8 +411,12 @@ int rootfs_open(struct rootfs *rootfs, const struct spec *spec)
 		rootfs->fresh = true;
 		return rootfs->fd < 0 ? rootfs->fd : 0;
 	}
+	if (rootfs->fuse_fd[1] >= 0) {
+		rootfs->lower_fd = fuse_take(rootfs, spec);
+		if (rootfs->lower_fd < 0)
+			return rootfs->lower_fd;
+	}
 	int lower = open_lower(rootfs, spec);
-
 	if (lower < 0)
 		goto fail;
 	if (spec->isolation == ISOLATION_CHROOT || (rootfs->view && !spec->writes_path)) {

@@ -9,9 +9,15 @@
 #include "ctr/archive/archive.h"
 #include "ctr/idmap.h"
 #include "ctr/spec.h"
+#include "vmm/util/process.h"
 
 struct rootfs {
 	int fd;		/* O_PATH, the root as the container will see it */
+	int lock_fd;	/* the parent's: holds the image's lock, as a machine's disk does; -1: no image */
+	int fuse_fd[2]; /* socket pair: [0] fuse2fs's, [1] of who gets its mount; -1: it is not needed (rootfs_impl.h) */
+	struct worker fuse; /* the parent's: fuse2fs */
+	bool disk_read_only;
+	int bind_fd[SPEC_BINDS_MAX]; /* the parent's: --bind's sources, attached nowhere, where only the parent may map their owners; -1: the child's */
 	int disk_fd;	/* the parent's: the image or archive, opened before privileges or namespaces change; -1: none */
 	int lower_fd;	/* the parent's: a mount, attached nowhere, of what only the parent may mount or map; -1: none */
 	int writes_fd;	/* the parent's: a mount, attached nowhere, of spec->writes_path; -1: the child makes it */
@@ -36,8 +42,9 @@ int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct 
 int rootfs_make_writes(const struct spec *spec, const struct idmap *map);
 
 /*
- * In the parent, once the child's user namespace has its map: the files of root's directories and images belong to the same users inside as
- * they do outside (mount_setattr(2), MOUNT_ATTR_IDMAP). 0 or a negative errno, logged.
+ * In the parent, once the child's user namespace, if there is one, has its map: the files of root's directories, images and binds belong to the same users
+ * inside as they do outside (mount_setattr(2), MOUNT_ATTR_IDMAP), but for binds that can't have that and need not. An image that we may not mount gets its fuse2fs. 0
+ * or a negative errno, logged.
  */
 int rootfs_map(struct rootfs *rootfs, const struct spec *spec, pid_t child);
 

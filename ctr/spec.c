@@ -74,6 +74,8 @@ unsigned spec_check(const struct spec *spec)
 			"--net user: needs a network namespace of its own, so neither --share net=host nor --join net=");
 	faults += fault(spec->net == NET_VETH && (spec->ns[NS_NET].share || spec->ns[NS_NET].join),
 			"--net veth: needs a network namespace of its own, so neither --share net=host nor --join net=");
+	for (unsigned i = 0; i < spec->bind_count; i++)
+		faults += fault(spec->bind[i].idmap && geteuid(), "--bind with :idmap: takes root");
 	if (spec->net == NET_VETH)
 		faults += veth_check(&spec->veth, &spec->netdev);
 	faults += fault(spec->ns[NS_USER].share && geteuid(), "--share user=host: takes root");

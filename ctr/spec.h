@@ -41,7 +41,7 @@ struct spec_namespace_choice {
 /* [mounts] */
 struct spec_bind {
 	const char *source, *target; /* on the host; in the container, absolute */
-	bool read_only;
+	bool read_only, idmap; /* idmap: the owners must be right inside */
 };
 
 struct spec_tmpfs {

@@ -45,13 +45,13 @@ int send_message(int socket, char message, int fd)
 	return 0;
 }
 
-int receive_message(int socket, char *message, int *fd)
+ssize_t receive_text(int socket, char *text, size_t size, int *fd)
 {
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov = {message, 1};
+	struct iovec iov = {text, size};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	ssize_t n;
 
@@ -60,11 +60,18 @@ int receive_message(int socket, char *message, int *fd)
 		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return n < 0 ? -errno : -ECONNRESET;
+		return n < 0 ? -errno : 0;
 	const struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
 	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
-	return 0;
+	return n;
+}
+
+int receive_message(int socket, char *message, int *fd)
+{
+	ssize_t n = receive_text(socket, message, 1, fd);
+
+	return n > 0 ? 0 : n < 0 ? (int)n : -ECONNRESET;
 }
 
 /* --- before the child ------------------------------------------------------------------------------------------------------------ */
@@ -280,7 +287,7 @@ int container_start(struct container *container)
 	close_fd(&container->report[1]);
 	if (container->map.userns && container->spec->isolation != ISOLATION_CHROOT)
 		err = idmap_write(&container->map, container->pid);
-	if (!err && container->map.userns)
+	if (!err)
 		err = rootfs_map(&container->rootfs, container->spec, container->pid);
 	if (!err && container->map.userns)
 		err = container_needs_devices(container) ? send_message(container->go[0], 'g', -1) : place_child(container);
@@ -289,15 +296,16 @@ int container_start(struct container *container)
 
 void container_release(struct container *container)
 {
-	if (container->pid) {
+	if (container->pid)
 		kill(container->pid, SIGKILL);
+	/* A process that waits for the root's file system may not end before that does. */
+	rootfs_release(&container->rootfs);
+	if (container->pid)
 		process_wait(container->pid, NULL);
-	}
 	veth_free(container->veth);
 	cgroup_remove(container->cgroup);
 	cgroup_free(container->cgroup);
 	seccomp_release(&container->filter);
-	rootfs_release(&container->rootfs);
 	for (enum spec_namespace ns = 0; ns < NS_COUNT; ns++)
 		close_fd(&container->join_fd[ns]);
 	for (unsigned i = 0; i < 2; i++) {

@@ -41,7 +41,7 @@ group() {
 		echo "for partitioned test disks:" fdisk
 		echo "to see what the sandbox allows being used:" strace
 		echo "for a test network:" iproute2
-		echo "for containers of ordinary users:" uidmap
+		echo "for containers of ordinary users:" uidmap fuse2fs
 		echo "for what else the tests look at:" cpio procps
 		group docs
 		group lint

@@ -183,6 +183,9 @@ static int export_root(struct subject *subject, const struct output *out)
 		err = idmap_choose(&map, spec.userns);
 	if (!err)
 		err = rootfs_prepare(&export.rootfs, &spec, &map);
+	/* Without users of its own nobody calls map_files(). */
+	if (!err && !map.userns)
+		err = rootfs_map(&export.rootfs, &spec, 0);
 	if (!err)
 		err = mapped_run_as(&map, "export", map_files, export_job, &export);
 	rootfs_release(&export.rootfs);

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../scripts/lib.sh"
 
 # Where no helper loads a kernel's modules when they are first asked for
-modprobe -q -a overlay loop tun 2>/dev/null
+modprobe -q -a overlay loop tun fuse 2>/dev/null
 
 # make_root DIR: a root file system of one static busybox.
 make_root() {

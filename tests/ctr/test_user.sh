@@ -113,9 +113,6 @@ rm -f "$root/made"
 
 user --rootfs "$root" --isolation chroot -- true
 same "chroot takes root" 2 "$status"
-truncate -s 1M "$test_dir/disk"
-user --disk "$test_dir/disk" -- true
-matches "--disk takes root, and another way is named" '125 .*debugfs' "$status $errors"
 user --rootfs "$root" --memory 64M -- true
 matches "a limit without a group of one's own" '125 .*systemd-run' "$status $errors"
 user --rootfs "$root" --memory 64M --best-effort -- echo on

@@ -52,6 +52,10 @@ esac
 case " $* " in
 */test_files.sh*) for program in find tar; do programs+=(--program "$(program_path "$program")"); done ;;
 esac
+# What mounts a disk image for an ordinary user
+case " $* " in
+*/test_disk.sh*) programs+=(--program "$(program_path fuse2fs)") ;;
+esac
 # Linux's clock ticks by real time, its work goes on as the host's load lets it: four processors of a Raspberry Pi, in which a tick costs many
 # exits, can end up doing nothing but ticks. On these boards time is counted in instructions instead (2 ns each), which also keeps
 # deadlines from running out because the host is busy.

@@ -87,6 +87,11 @@ static void mounts(void **state)
 	bad("--bind /a:b");
 	bad("--bind :/b");
 	bad("--bind /a:/b:rx");
+	good("--bind /a:/b:ro,idmap --bind /a:/c:idmap --bind /a:/d:rw");
+	assert_true(spec.bind[0].read_only && spec.bind[0].idmap);
+	assert_true(!spec.bind[1].read_only && spec.bind[1].idmap && !spec.bind[2].idmap);
+	bad("--bind /a:/b:ro,");
+	bad("--bind /a:/b:");
 	bad("--tmpfs t");
 	bad("--tmpfs /t:1M");
 	bad("--tmpfs /t:size=x");
