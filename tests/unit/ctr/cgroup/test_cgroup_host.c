@@ -378,6 +378,67 @@ static void missing_controllers(void **state)
 	assert_non_null(strstr(make_said(t, &io, false, -ENOTSUP), "not delegated"));
 }
 
+/* Whether a weight is heeded, as it is said; the kernel takes one in any case. */
+static const char *weight_said(struct cgroup_tree *t, const char *scheduler, bool model, bool best_effort, int expected)
+{
+	static char said[1024];
+	struct cgroup cgroup = {.best_effort = best_effort};
+
+	assert_int_equal(cgroup_host_find(&cgroup.host, t->proc), 0);
+	int saved, memory = capture_begin(STDERR_FILENO, &saved);
+	int err = cgroup_check_weight(&cgroup, scheduler, model);
+	capture_end(STDERR_FILENO, saved, memory, said, sizeof(said));
+	cgroup_host_release(&cgroup.host);
+	assert_int_equal(err, expected);
+	return said;
+}
+
+static void weights(void **state)
+{
+	struct cgroup_tree *t = *state;
+
+	tree_add_v2(t, "io", "/");
+	/* There is no telling, as in a namespace's groups, of which none has the file. */
+	assert_string_equal(weight_said(t, "[bfq]", false, false, 0), "");
+	assert_string_equal(weight_said(t, NULL, true, false, 0), "");
+	tree_write(t, "sys/block/sda/queue/scheduler", "[mq-deadline] none bfq\n");
+	tree_write(t, "sys/block/zram0/size", "1\n");
+	tree_write(t, "sys/unified/io.cost.qos", "8:0 enable=0 ctrl=auto\n");
+	assert_non_null(strstr(weight_said(t, "[bfq]", false, false, -ENOTSUP), "tinyvmm: no disk here heeds a weight: it takes"));
+	assert_null(strstr(weight_said(t, "[bfq]", false, false, -ENOTSUP), "io.cost.qos"));
+	assert_non_null(strstr(weight_said(t, "[bfq]", true, false, -ENOTSUP), "io.cost.qos"));
+	assert_non_null(strstr(weight_said(t, "[bfq]", true, true, 0), "warning: no disk here heeds"));
+	tree_write(t, "sys/block/sdb/queue/scheduler", "mq-deadline [bfq]\n");
+	assert_string_equal(weight_said(t, "[bfq]", true, false, 0), "");
+	assert_non_null(strstr(weight_said(t, NULL, true, false, -ENOTSUP), "no disk"));
+	tree_write(t, "sys/unified/io.cost.qos", "8:16 enable=1 ctrl=auto\n");
+	assert_string_equal(weight_said(t, NULL, true, false, 0), "");
+}
+
+/* And who sets one asks. */
+static void weight_unheeded(void **state)
+{
+	const struct cgroup_limits l = {.io_weight = 5, .io_count = 1, .io[0] = {.dev = makedev(8, 0), .rbps = 9}};
+	struct cgroup_tree *t = *state;
+
+	tree_add_v1(t, "blkio", "blkio", "/");
+	tree_write(t, "sys/block/sda/queue/scheduler", "[none]\n");
+	assert_non_null(strstr(make_said(t, &l, false, -ENOTSUP), "no disk here heeds"));
+	assert_null(tree_read(t, "sys/blkio/tinyvmm/box/blkio.throttle.read_bps_device"));
+}
+
+static void weight_unheeded_v2(void **state)
+{
+	const struct cgroup_limits l = {.io_weight = 5};
+	struct cgroup_tree *t = *state;
+
+	tree_add_v2(t, "io", "/");
+	tree_write(t, "sys/block/sda/queue/scheduler", "[none]\n");
+	tree_write(t, "sys/unified/io.cost.qos", "8:0 enable=0 ctrl=auto\n");
+	assert_non_null(strstr(make_said(t, &l, true, 0), "warning: no disk here heeds"));
+	assert_file(t, "sys/unified/tinyvmm/box/io.weight", "default 5");
+}
+
 static void opened_again(void **state)
 {
 	struct cgroup_tree *t = *state;
@@ -504,6 +565,9 @@ int main(void)
 		TEST(nothing_permitted),
 		TEST(hybrid),
 		TEST(missing_controllers),
+		TEST(weights),
+		TEST(weight_unheeded),
+		TEST(weight_unheeded_v2),
 		TEST(opened_again),
 		TEST(name_in_use),
 		TEST(stats_v1),
