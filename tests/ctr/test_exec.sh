@@ -267,6 +267,23 @@ works pause "$box"
 refuses "a paused one" 1 'is paused' exec "$box" -- true
 works resume "$box"
 gives_in "and when it goes on" on "$box" -- echo on
+
+# frozen_meanwhile NAME CONTAINER: it is paused once exec has seen that it is not.
+frozen_meanwhile() {
+	works resume "$2"
+	before=$(find /sys/fs/cgroup -path "*/tinyvmm/$2/cgroup.procs" -exec cat {} + | sort -u)
+	status=0
+	timeout -k 1 20 "$at_clone" "$tinyvmm ctr pause $2" "$tinyvmm" ctr exec "$2" -- true </dev/null >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
+	matches "$1" '^1 .*is paused' "$status $(cat "$test_dir/stderr")"
+	same "$1: nothing of it stays there" "$before" "$(find /sys/fs/cgroup -path "*/tinyvmm/$2/cgroup.procs" -exec cat {} + | sort -u)"
+	works resume "$2"
+	gives_in "$1: and when it goes on" on "$2" -- echo on
+}
+if at_clone=$(helper at_clone); then
+	frozen_meanwhile "one that is paused while exec begins" "$box"
+else
+	skip "one that is paused while exec begins" "its helper can't be built"
+fi
 "$tinyvmm" ctr exec "$box" -- sleep "4725$$" </dev/null &
 pid=$!
 wait_until 20 sleeps "4725$$"
@@ -390,6 +407,14 @@ works stop "$mapped" --timeout 0
 wait "$pid"
 same "root's --userns: it ends with the container" 137 $?
 works delete "$mapped"
+
+# Version 1 ends nothing that is frozen
+if [ -d /sys/fs/cgroup/freezer ] && [ -n "$at_clone" ]; then
+	! mountpoint -q "$v2" || umount -l "$v2"
+	begin "$box" --net none -- sh -c "$up"
+	frozen_meanwhile "paused while exec begins, by version 1's freezer" "$box"
+	works delete --force "$box"
+fi
 
 same "no control group is left behind" "" "$(find /sys/fs/cgroup -path '*/tinyvmm/*' -name "exec-*-$$")"
 same "nothing else is" 0 "$(grep -c "$test_dir/state" /proc/mounts)"
