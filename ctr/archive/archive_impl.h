@@ -69,6 +69,9 @@ void names_end(struct archive_names *names);
 #define QUOTED_MAX 256
 const char *archive_quote(const char *text, char buf[QUOTED_MAX]);
 
+/* For the end of a message: on -ENOSPC which file system, that of `fd`, is full; else "". */
+const char *archive_full(int err, int fd, char place[QUOTED_MAX]);
+
 /* --- SHA-256, FIPS 180-4 ------------------------------------------------------------------------------------------------------------- */
 
 #define SHA256_BYTES 32

@@ -352,18 +352,17 @@ static int put_kind(const struct place *p)
 	}
 }
 
-/* Which file system is full, for the end of a message. */
-static const char *full_place(int fd, char place[QUOTED_MAX])
+const char *archive_full(int err, int fd, char place[QUOTED_MAX])
 {
 	char path[32], to[QUOTED_MAX - 8] = "";
 	struct statfs fs;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (!fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC)
-		return " (in memory: a tmpfs, which gets half of it)";
-	if (readlink(path, to, sizeof(to) - 1) < 0)
+	if (err != -ENOSPC)
 		return "";
-	snprintf(place, QUOTED_MAX, " (in %s)", to);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	(void)!readlink(path, to, sizeof(to) - 1);
+	snprintf(place, QUOTED_MAX, " (in %s)",
+		 !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC ? "memory: a tmpfs, which gets half of it" : to);
 	return place;
 }
 
@@ -387,6 +386,6 @@ int tree_put(struct tree *tree, struct tar *tar, const char *path)
 	}
 	if (err)
 		log_error("%s: cannot unpack %s: %s%s", tar->name, archive_quote(path, quoted), tree->why ? tree->why : strerror(-err),
-			  err == -ENOSPC ? full_place(tree->fd, place) : "");
+			  archive_full(err, tree->fd, place));
 	return err;
 }

@@ -75,7 +75,7 @@ static int set_io(const struct cgroup *cgroup, const struct cgroup_group *group,
 		if (!err && model)
 			err = cgroup_set(cgroup, group, "io.weight", "default %" PRIu64, l->io_weight);
 		if (!err)
-			err = cgroup_check_weight(cgroup, bfq ? "[bfq]" : NULL, model);
+			err = cgroup_check_weight(cgroup, group, bfq ? "[bfq]" : NULL, model);
 	}
 	for (unsigned i = 0; !err && i < l->io_count; i++)
 		err = set_io_device(cgroup, group, &l->io[i]);

@@ -6,7 +6,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,23 +33,17 @@ static bool a_disk_has(const struct cgroup *cgroup, const char *scheduler)
 	return has;
 }
 
-/* Only the topmost group of all has the file. */
-static bool a_disk_has_model(const struct cgroup *cgroup)
+/* Only the topmost group of all has the file: root's containers are two below. */
+static bool a_disk_has_model(const struct cgroup_group *group)
 {
-	char path[PATH_MAX], text[4096];
+	char text[4096];
 
-	for (unsigned i = 0; i < cgroup->host.count; i++) {
-		const struct cgroup_hierarchy *h = &cgroup->host.hierarchy[i];
-		if (h->v2 && snprintf(path, sizeof(path), "%s/io.cost.qos", h->mount) < (int)sizeof(path) &&
-		    !cgroup_read_at(AT_FDCWD, path, text, sizeof(text)))
-			return strstr(text, "enable=1") != NULL;
-	}
-	return true;
+	return cgroup_read_at(group->fd, "../../io.cost.qos", text, sizeof(text)) || strstr(text, "enable=1");
 }
 
-int cgroup_check_weight(const struct cgroup *cgroup, const char *scheduler, bool model)
+int cgroup_check_weight(const struct cgroup *cgroup, const struct cgroup_group *group, const char *scheduler, bool model)
 {
-	if ((scheduler && a_disk_has(cgroup, scheduler)) || (model && a_disk_has_model(cgroup)))
+	if ((scheduler && a_disk_has(cgroup, scheduler)) || (model && a_disk_has_model(group)))
 		return 0;
 	(cgroup->best_effort ? log_warn : log_error)("no disk here heeds a weight: it takes the scheduler bfq (modprobe bfq; echo bfq "
 						     ">/sys/block/DISK/queue/scheduler)%s",

@@ -129,7 +129,7 @@ fi
 pid=$!
 opened() { readlink /proc/$pid/fd/* | grep -qx "$disk"; }
 check "a machine whose standard streams are closed starts" wait_until 20 opened
-same "none of its files is where they were" "/dev/null /dev/null /dev/null" "$(echo $(readlink /proc/$pid/fd/[012]))"
+same "none of its files is where they were" $'/dev/null\n/dev/null\n/dev/null' "$(readlink /proc/$pid/fd/[012])"
 kill $pid
 wait $pid
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ctr/cgroup/cgroup.c and its parts on hosts that are not this one: version 1, version 2 and both, as texts and plain files, which keep all that
- * was written to them. Which hierarchies are touched, where the group goes, what stands in each file, what is said when something is
+ * ctr/cgroup/cgroup.c and its parts on hosts that are not this one: version 1, version 2 and both, as texts and plain files, which keep all
+ * that was written to them. Which hierarchies are touched, where the group goes, what stands in each file, what is said when something is
  * missing.
  */
 #include <errno.h>
@@ -383,12 +383,18 @@ static const char *weight_said(struct cgroup_tree *t, const char *scheduler, boo
 {
 	static char said[1024];
 	struct cgroup cgroup = {.best_effort = best_effort};
+	struct cgroup_group group = {.v2 = true};
+	char path[PATH_MAX];
 
 	assert_int_equal(cgroup_host_find(&cgroup.host, t->proc), 0);
+	snprintf(path, sizeof(path), "%s/sys/unified/tinyvmm/box", t->root);
+	group.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(group.fd >= 0);
 	int saved, memory = capture_begin(STDERR_FILENO, &saved);
-	int err = cgroup_check_weight(&cgroup, scheduler, model);
+	int err = cgroup_check_weight(&cgroup, &group, scheduler, model);
 	capture_end(STDERR_FILENO, saved, memory, said, sizeof(said));
 	cgroup_host_release(&cgroup.host);
+	close(group.fd);
 	assert_int_equal(err, expected);
 	return said;
 }
@@ -398,6 +404,7 @@ static void weights(void **state)
 	struct cgroup_tree *t = *state;
 
 	tree_add_v2(t, "io", "/");
+	tree_write(t, "sys/unified/tinyvmm/box/cgroup.procs", "%s", "");
 	/* There is no telling, as in a namespace's groups, of which none has the file. */
 	assert_string_equal(weight_said(t, "[bfq]", false, false, 0), "");
 	assert_string_equal(weight_said(t, NULL, true, false, 0), "");
