@@ -15,31 +15,12 @@ export XDG_STATE_HOME=$test_dir/state
 kept=$XDG_STATE_HOME/tinyvmm/ctr
 before=$(leftovers)
 
-# verb VERB ARG...: as ctr in lib.sh, for any verb.
-verb() {
-	status=0
-	timeout -k 5 60 "$tinyvmm" ctr "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
-	output=$(tr -d '\0' <"$test_dir/stdout")
-	errors=$(tr -d '\0' <"$test_dir/stderr")
-}
 # works NAME VERB ARG...
 works() {
 	local name=$1
 	shift
 	verb "$@"
 	same "$name" "0 " "$status $errors"
-}
-# refuses NAME STATUS REGEX VERB ARG...
-refuses() {
-	local name=$1 expected=$2 regex=$3
-	shift 3
-	verb "$@"
-	if [ "$status" = "$expected" ] && grep -Eqi -- "$regex" <<<"$errors"; then
-		ok "$name"
-	else
-		not_ok "$name"
-		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$expected" "$regex" "$errors"
-	fi
 }
 create() { verb create "$1" --rootfs "$root" --net none "${@:2}"; }
 state() { "$tinyvmm" ctr list | awk -v name="$1" '$1 == name { print $2 }'; }
