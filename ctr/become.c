@@ -190,13 +190,13 @@ static char **make_env(const struct container *container, const struct passwd_us
 	return env[ENV_MAX] ? NULL : env;
 }
 
-/* Exactly the descriptors that the reaper is to have stay open: its own two beside the standard ones. */
-static int arrange_descriptors(const struct container *container, int plan, int report, int reaper)
+/* Exactly the descriptors that the reaper is to have stay open: its own three beside the standard ones. */
+static int arrange_descriptors(const struct container *container, int plan, int reaper)
 {
-	int high[3] = {plan, report, reaper};
+	int high[] = {plan, container->report[1], container->go[1], reaper};
 
-	for (unsigned i = 0; i < 3; i++) {
-		high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, REAPER_REPORT_FD + 1);
+	for (unsigned i = 0; i < 4; i++) {
+		high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, REAPER_GATE_FD + 1);
 		if (high[i] < 0)
 			return -errno;
 	}
@@ -208,12 +208,12 @@ static int arrange_descriptors(const struct container *container, int plan, int 
 	if (container->peer_fd < 0 && container->output_fd >= 0 &&
 	    (dup2(container->output_fd, STDOUT_FILENO) < 0 || dup2(container->output_fd, STDERR_FILENO) < 0))
 		return -errno;
-	if (dup2(high[0], REAPER_PLAN_FD) < 0 || dup2(high[1], REAPER_REPORT_FD) < 0)
+	if (dup2(high[0], REAPER_PLAN_FD) < 0 || dup2(high[1], REAPER_REPORT_FD) < 0 || dup2(high[2], REAPER_GATE_FD) < 0)
 		return -errno;
 	/* What was opened by mistake, by us or by whoever started us, ends here too. */
-	if (close_range(REAPER_REPORT_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC))
+	if (close_range(REAPER_GATE_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC))
 		return -errno;
-	return high[2];
+	return high[3];
 }
 
 /* What the command reads and writes is its own, also under a name such as /dev/stdout: pipes, and the terminal. */
@@ -249,7 +249,7 @@ _Noreturn void become_reaper(struct container *container)
 	if (!err)
 		err = send_message(container->go[1], CHILD_READY, -1);
 	if (!err) {
-		reaper = arrange_descriptors(container, plan, container->report[1], reaper);
+		reaper = arrange_descriptors(container, plan, reaper);
 		umask(022);
 		/* The reaper hands signals on, or lets them in: before that the kernel would drop what PID 1 does not handle. */
 		sigset_t all;
@@ -261,6 +261,7 @@ _Noreturn void become_reaper(struct container *container)
 		if (err >= 0)
 			err = -errno;
 	}
-	log_error("the container's first process can't be started: %s", strerror(-err));
+	log_error("the container's first process can't be started: %s%s", strerror(-err),
+		  err == -ENOSYS ? " (it takes Linux 5.12 or later)" : "");
 	_exit(STATUS_SETUP);
 }

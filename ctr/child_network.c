@@ -103,7 +103,9 @@ static int make_card(const struct container *container, int socket)
 	close_fd(&card);
 	if (err)
 		log_error("--net user: the container's network card can't be made (" TUN_PATH "): %s%s", strerror(-err),
-			  err == -ENOENT || err == -ENODEV ? ": modprobe tun"
+			  err == -ENOENT || err == -ENODEV || err == -ENXIO
+				  ? ": load the kernel's module tun (modprobe tun, as root), or --net none"
+			  : err == -EPERM  ? ": the container that tinyvmm is in must be given it; or --net none"
 			  : err == -EACCES ? ": others may open it nearly everywhere (chmod 666 " TUN_PATH "); or --net none"
 					   : "");
 	return err;

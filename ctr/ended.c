@@ -70,13 +70,21 @@ static void explain_no_exec(const struct reaper_report *report)
 		log_error("%s: can't be executed in the container: %s", command, strerror(report->error));
 }
 
+const char *ended_memory_hint(const struct spec *spec)
+{
+	uint64_t limit = spec->limits.memory_bytes;
+
+	return !limit || limit >> 20 ? "" : ": it takes about 384K itself (256K with --init off), and what the command needs";
+}
+
 static int shell_status(const struct container *container, int status)
 {
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	int number = WTERMSIG(status);
 	if (number == SIGKILL && container->cgroup && cgroup_oom_kills(container->cgroup))
-		log_error("the container ran out of memory (--memory), and the kernel killed the command");
+		log_error("the container ran out of memory (--memory), and the kernel killed the command%s",
+			  ended_memory_hint(container->spec));
 	return 128 + number;
 }
 
@@ -90,31 +98,44 @@ static int system_status(const struct container *container, int status)
 	return shell_status(container, status);
 }
 
-int ended_status(struct container *container)
+/* The first message counts: PID 1 also reports the end of a command that could not be started. */
+static const struct reaper_report *first_report(struct container *container)
 {
 	struct reaper_report report;
+
+	fcntl(container->report[0], F_SETFL, O_NONBLOCK);
+	while (read(container->report[0], &report, sizeof(report)) == sizeof(report)) {
+		report.name[sizeof(report.name) - 1] = '\0';
+		if (!container->said.what)
+			container->said = report;
+	}
+	return &container->said;
+}
+
+bool ended_unstarted(struct container *container)
+{
+	uint32_t what = first_report(container)->what;
+
+	return what == REAPER_FAILED || what == REAPER_NO_EXEC;
+}
+
+int ended_status(struct container *container)
+{
 	int status;
 
 	if (process_wait(container->pid, &status))
 		return CTR_FAILED;
 	container->pid = 0;
-	/* The last message counts: PID 1 also reports the end of a command that could not be started. */
-	struct reaper_report first = {0};
-	fcntl(container->report[0], F_SETFL, O_NONBLOCK);
-	while (read(container->report[0], &report, sizeof(report)) == sizeof(report)) {
-		report.name[sizeof(report.name) - 1] = '\0';
-		if (!first.what)
-			first = report;
-	}
-	switch (first.what) {
+	const struct reaper_report *first = first_report(container);
+	switch (first->what) {
 	case REAPER_FAILED:
-		log_error("the container failed at %s: %s", step_name(first.detail), strerror(first.error));
+		log_error("the container failed at %s: %s", step_name(first->detail), strerror(first->error));
 		return CTR_FAILED;
 	case REAPER_NO_EXEC:
-		explain_no_exec(&first);
-		return first.error == ENOENT ? CTR_NOT_FOUND : CTR_NOT_EXECUTABLE;
+		explain_no_exec(first);
+		return first->error == ENOENT ? CTR_NOT_FOUND : CTR_NOT_EXECUTABLE;
 	case REAPER_ENDED:
-		return shell_status(container, (int)first.detail);
+		return shell_status(container, (int)first->detail);
 	default:
 		return container->spec->command ? shell_status(container, status) : system_status(container, status);
 	}

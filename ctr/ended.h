@@ -3,9 +3,18 @@
 #ifndef CTR_ENDED_H
 #define CTR_ENDED_H
 
+#include <stdbool.h>
+
 struct container;
+struct spec;
+
+/* Whether the command could not be executed, or not what comes before that; asked when container->go is at its end. */
+bool ended_unstarted(struct container *container);
 
 /* Call once, when its pid_fd is readable: waits for the process, which is no more then. Logs what the user has to know. */
 int ended_status(struct container *container);
+
+/* For messages of what ran out of memory: how much it takes, when the limit is so low that it matters; else "". */
+const char *ended_memory_hint(const struct spec *spec);
 
 #endif

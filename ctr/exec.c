@@ -52,6 +52,7 @@ struct joining {
 	struct relay *relay;
 	struct loop *loop;
 	struct loop_watch ended;
+	bool paused; /* meanwhile */
 };
 
 /* --- what there is to join ---------------------------------------------------------------------------------------------------------------
@@ -372,7 +373,10 @@ static int start(void *arg, struct container *container)
 		return err;
 	close_fd(&container->go[1]);
 	close_fd(&container->report[1]);
-	return container_follow(container);
+	container->joined = j->cgroup;
+	err = container_follow(container);
+	j->paused = err == -EBUSY;
+	return err;
 }
 
 static void container_ended(void *arg, uint32_t events)
@@ -410,6 +414,11 @@ static void ended(void *arg)
 		loop_remove(j->loop, &j->ended);
 	relay_free(j->relay);
 	j->relay = NULL;
+	/* One that never came to its command, and is frozen, would not hear of its end. */
+	if (j->cgroup && j->container && j->container->pid && cgroup_is_frozen(j->cgroup)) {
+		kill(j->container->pid, SIGKILL);
+		cgroup_expel(j->cgroup, j->container->pid);
+	}
 }
 
 static int open_cgroup(struct joining *j)
@@ -437,11 +446,12 @@ static int run(struct joining *j)
 	};
 	uint64_t kills = j->cgroup ? cgroup_oom_kills(j->cgroup) : 0;
 
-	if (j->cgroup && cgroup_is_frozen(j->cgroup)) {
+	j->paused = j->cgroup && cgroup_is_frozen(j->cgroup);
+	int status = j->paused ? EXEC_PAUSED : ctr_run_framed(&j->spec, &frame);
+	if (j->paused) {
 		log_error("container '%s': is paused: 'tinyvmm ctr resume %s' first", name_of(j), name_of(j));
 		return EXEC_PAUSED;
 	}
-	int status = ctr_run_framed(&j->spec, &frame);
 	if (status == 128 + SIGKILL && j->cgroup && cgroup_oom_kills(j->cgroup) > kills)
 		log_error("the container ran out of memory (--memory), and the kernel killed a process of it");
 	return status;

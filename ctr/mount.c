@@ -12,8 +12,21 @@
 #include <unistd.h>
 
 #include "vmm/util/io.h"
+#include "vmm/util/log.h"
 
 #define PATH_BYTES 4096
+
+/* What a call gave, or a negative errno. That the kernel does not have it is said here, where its name is known. */
+static int outcome(long result, const char *call, const char *version)
+{
+	if (result >= 0)
+		return (int)result;
+	int err = -errno;
+	if (err == -ENOSYS)
+		log_error("this kernel has no %s(2), which came with Linux %s; or a system-call filter around tinyvmm hides it", call,
+			  version);
+	return err;
+}
 
 static int configure(int fs_fd, const char *option)
 {
@@ -32,8 +45,8 @@ static int configure(int fs_fd, const char *option)
 
 int mount_new(const char *type, const char *const *options, uint64_t attributes)
 {
-	int fs_fd = fsopen(type, FSOPEN_CLOEXEC);
-	int err = fs_fd < 0 ? -errno : 0;
+	int fs_fd = outcome(fsopen(type, FSOPEN_CLOEXEC), "fsopen", "5.2");
+	int err = fs_fd < 0 ? fs_fd : 0;
 
 	/* What /proc/mounts shows as the device; who has one says so in the options. */
 	if (!err && (!options || !options[0] || strncmp(options[0], "source=", 7)) &&
@@ -52,16 +65,16 @@ int mount_new(const char *type, const char *const *options, uint64_t attributes)
 
 static int set_attributes(int mount_fd, struct mount_attr *attr, bool recursive)
 {
-	return mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attr, sizeof(*attr)) ? -errno : 0;
+	return outcome(mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attr, sizeof(*attr)), "mount_setattr", "5.12");
 }
 
 int mount_clone(int dir_fd, const char *path, unsigned flags)
 {
-	int fd = open_tree(dir_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+	int fd = outcome(open_tree(dir_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags), "open_tree", "5.2");
 
 	if (fd < 0)
-		return -errno;
-	int err = set_attributes(fd, &(struct mount_attr){.propagation = MS_PRIVATE}, flags & AT_RECURSIVE);
+		return fd;
+	int err = flags & AT_RECURSIVE ? set_attributes(fd, &(struct mount_attr){.propagation = MS_PRIVATE}, true) : 0;
 	if (err)
 		close_fd(&fd);
 	return err ? err : fd;
@@ -69,7 +82,7 @@ int mount_clone(int dir_fd, const char *path, unsigned flags)
 
 int mount_attach(int mount_fd, int target_fd)
 {
-	return move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) ? -errno : 0;
+	return outcome(move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH), "move_mount", "5.2");
 }
 
 int mount_restrict(int mount_fd, uint64_t attributes, bool recursive)
@@ -93,7 +106,7 @@ static int resolve(int root_fd, const char *path, uint64_t flags, uint64_t how_t
 	do
 		fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
 	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-	return fd < 0 ? -errno : (int)fd;
+	return outcome(fd, "openat2", "5.6");
 }
 
 static int make_one(int parent_fd, const char *name, enum mount_target kind)

@@ -348,9 +348,9 @@ static void print_help(void)
 	     "Without COMMAND the image's /sbin/init is started. Writes are dropped at the end.");
 	options_print_help(ctr_run_options, ctr_run_option_count);
 	puts("\nExit status: COMMAND's own (128+N when signal N ended it), or\n"
-	     "    2  the command line, or a file it names, is at fault\n"
+	     "    2  the command line is at fault\n"
 	     "  124  --timeout ran out\n"
-	     "  125  the container could not be made\n"
+	     "  125  the container could not be made (a file is missing, ...)\n"
 	     "  126  COMMAND can't be executed\n"
 	     "  127  COMMAND was not found");
 }

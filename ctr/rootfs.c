@@ -169,9 +169,11 @@ static int prepare_image(struct rootfs *rootfs, const char *path)
 
 static int prepare_dir(struct rootfs *rootfs, const char *path, bool map)
 {
+	/* Otherwise the child looks at it, who can be ended where it hangs. */
+	if (!map)
+		return 0;
 	int err = check_dir(path);
-
-	if (err || !map)
+	if (err)
 		return err;
 	rootfs->lower_fd = mount_clone(AT_FDCWD, path, 0);
 	err = rootfs->lower_fd < 0 ? rootfs->lower_fd : mount_restrict(rootfs->lower_fd, MOUNT_ATTR_NODEV, false);
@@ -258,7 +260,9 @@ static int map_files(const struct rootfs *rootfs, const struct spec *spec, int u
 	}
 	if (err)
 		log_error("%s: its files can't be mapped to the container's users: %s%s", path, strerror(-err),
-			  err == -EINVAL ? " (this file system, or this kernel, has no idmapped mounts)" : "");
+			  err == -EINVAL || err == -ENOSYS
+				  ? " (this file system, or this kernel, has no idmapped mounts, which came with Linux 5.12)"
+				  : "");
 	return err;
 }
 
@@ -316,7 +320,8 @@ static int attach_over(int mount_fd, int below_fd)
 	return err ? err : open_dir(mount_fd, ".");
 }
 
-/* Where an overlay keeps what is written, as a mount of its own: memory, or a directory that stays (rootfs_prepare() made the two in it). */
+/* Where an overlay keeps what is written, as a mount of its own: memory, or a directory that stays (rootfs_prepare() made the two in it).
+ */
 static int open_scratch(struct rootfs *rootfs, const struct spec *spec)
 {
 	static const char *const options[] = {"mode=0755", NULL};
@@ -415,6 +420,11 @@ int rootfs_open(struct rootfs *rootfs, const struct spec *spec)
 		rootfs->lower_fd = fuse_take(rootfs, spec);
 		if (rootfs->lower_fd < 0)
 			return rootfs->lower_fd;
+	}
+	if (spec->root == ROOT_DIR && rootfs->lower_fd < 0) {
+		int err = check_dir(spec->root_path);
+		if (err)
+			return err;
 	}
 	int lower = open_lower(rootfs, spec);
 	if (lower < 0)

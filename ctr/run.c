@@ -131,10 +131,6 @@ static int join(struct run *run)
 	}
 	if (!err && run->frame->started)
 		err = run->frame->started(run->frame->arg, container, run->loop);
-	if (!err && run->spec->timeout_s) {
-		run->timeout = (struct loop_timer){.expired = time_is_up, .arg = run};
-		loop_timer_set(run->loop, &run->timeout, run->spec->timeout_s * NS_PER_S);
-	}
 	return err;
 }
 
@@ -144,6 +140,11 @@ static int prepare(struct run *run)
 	if (!run->loop)
 		return -ENOMEM;
 	int err = watch_signals(run);
+	/* The time that the set-up takes counts. */
+	if (run->spec->timeout_s) {
+		run->timeout = (struct loop_timer){.expired = time_is_up, .arg = run};
+		loop_timer_set(run->loop, &run->timeout, run->spec->timeout_s * NS_PER_S);
+	}
 	/* Ports are looked at before anything is started. */
 	if (!err && run->spec->net == NET_USER)
 		err = netdev_open(&run->nd, &run->spec->netdev, run->loop);
@@ -172,12 +173,14 @@ int ctr_run_framed(const struct spec *spec, const struct run_frame *frame)
 
 	container_init(&run.container, spec, frame->terminal);
 	run.container.interrupt_fd = run.signals.fd;
+	run.container.deadline_ns = run.timeout.deadline_ns;
 	run.container.detached = frame->detached;
 	run.container.output_fd = frame->detached ? frame->output_fd : -1;
 	if (!err)
 		err = frame->start ? frame->start(frame->arg, &run.container) : container_start(&run.container);
 	if (err == -EINTR)
 		status = interrupted_status(&run);
+	run.timed_out = err == -ETIMEDOUT && run.timeout.active && loop_now_ns() >= run.timeout.deadline_ns;
 	if (!err)
 		err = take_signals(&run, ALL);
 	if (!err)
@@ -186,10 +189,11 @@ int ctr_run_framed(const struct spec *spec, const struct run_frame *frame)
 		err = loop_run(run.loop);
 	if (frame->ended)
 		frame->ended(frame->arg);
-	if (!err) {
-		status = run.timed_out ? CTR_TIMEOUT : ended_status(&run.container);
-		if (run.timed_out)
-			log_error("--timeout %u: the container was ended", spec->timeout_s);
+	if (run.timed_out) {
+		status = CTR_TIMEOUT;
+		log_error("--timeout %u: the container was ended", spec->timeout_s);
+	} else if (!err) {
+		status = ended_status(&run.container);
 	}
 	release(&run);
 	return status;

@@ -9,9 +9,9 @@
 
 /* ctr's own exit statuses; the command's passes through otherwise, 128+N when signal N ended it. As for a virtual machine where both have one. */
 enum ctr_status {
-	CTR_USAGE = 2,		  /* the command line or what it names is at fault */
+	CTR_USAGE = 2,		  /* the command line is at fault */
 	CTR_TIMEOUT = 124,
-	CTR_FAILED = 125,	  /* the container could not be made */
+	CTR_FAILED = 125,	  /* the container could not be made; also when what the command line names is missing */
 	CTR_NOT_EXECUTABLE = 126, /* the command can't be executed */
 	CTR_NOT_FOUND = 127,	  /* the command was not found */
 };

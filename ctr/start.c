@@ -16,10 +16,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ctr/ended.h"
 #include "ctr/namespaces.h"
+#include "vmm/core/loop.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
+
+#define PATIENCE_MS 100 /* with a child that says nothing, until we look whether it still can */
 
 /* --- messages ------------------------------------------------------------------------------------------------------------------ */
 
@@ -156,8 +160,12 @@ static int explain_clone(const struct container *container, int err)
 		       "user.max_user_namespaces)";
 	else if (err == -ENOSPC || err == -EUSERS)
 		hint = ": the limit of namespaces is reached (sysctl user.max_*_namespaces)";
+	else if (err == -ENOSYS)
+		hint = ": clone3(2) came with Linux 5.3; or a system-call filter around tinyvmm hides it";
+	else if (err == -E2BIG)
+		hint = ": making it in its control group came with Linux 5.7";
 	else if (err == -EINVAL)
-		hint = ": this kernel lacks a kind of namespace (--share KIND=host does without one)";
+		hint = ": this kernel lacks a kind of namespace (--share KIND=host does without one; 'time' came with Linux 5.6)";
 	log_error("the container's process can't be made: %s%s", strerror(-err), hint);
 	return err;
 }
@@ -205,20 +213,26 @@ static int explain_end(struct container *container)
 
 	process_wait(container->pid, &status);
 	container->pid = 0;
+	bool killed = container->cgroup && cgroup_oom_kills(container->cgroup);
 	if (WIFSIGNALED(status))
-		log_error("the container was ended while it was set up, by signal %d%s", WTERMSIG(status),
-			  container->cgroup && cgroup_oom_kills(container->cgroup) ? ": it ran out of memory (--memory)" : "");
+		log_error("the container was ended while it was set up, by signal %d%s%s", WTERMSIG(status),
+			  killed ? ": it ran out of memory (--memory)" : "", killed ? ended_memory_hint(container->spec) : "");
 	return -ECONNRESET;
 }
 
-/* 0: the child has something to say. -EINTR: a signal came that asks us to end. */
+/* 0: the child has something to say. Otherwise it is to be given up: see container_follow(). */
 static int wait_for_child(const struct container *container)
 {
 	struct pollfd fds[] = {{.fd = container->go[0], .events = POLLIN}, {.fd = container->interrupt_fd, .events = POLLIN}};
+	int n;
 
-	while (poll(fds, 2, -1) < 0) {
-		if (errno != EINTR)
+	while ((n = poll(fds, 2, PATIENCE_MS)) <= 0) {
+		if (n < 0 && errno != EINTR)
 			return -errno;
+		if (container->deadline_ns && loop_now_ns() >= container->deadline_ns)
+			return -ETIMEDOUT;
+		if (container->joined && cgroup_is_frozen(container->joined))
+			return -EBUSY;
 	}
 	/* What it says comes first: once it is ready, the signal is handed on. */
 	return fds[1].revents && !fds[0].revents ? -EINTR : 0;

@@ -15,6 +15,7 @@
 #include "ctr/rootfs.h"
 #include "ctr/seccomp/seccomp.h"
 #include "ctr/spec.h"
+#include "guest/reaper.h"
 
 struct container {
 	const struct spec *spec;
@@ -23,12 +24,15 @@ struct container {
 	struct seccomp_program filter;
 	struct cgroup *cgroup; /* NULL: none */
 	int join_fd[NS_COUNT]; /* -1: not joined */
-	int go[2];	       /* socket pair: [0] the parent's */
+	int go[2];	       /* socket pair: [0] the parent's, at its end once the command was executed, or can't be */
 	int report[2];	       /* pipe of struct reaper_report: [0] the parent's */
+	struct reaper_report said; /* the first of them, once it was read (ended.h) */
 	bool terminal;	       /* the command gets a terminal of its own */
 	bool detached;	       /* the command gets none of our streams but standard input */
 	int output_fd;	       /* detached, without a terminal: its standard output and error; the caller's */
 	int interrupt_fd;      /* the caller's: readable when the set-up is to be given up; -1: never */
+	int64_t deadline_ns;   /* when it is (loop_now_ns()); 0: never */
+	const struct cgroup *joined; /* where the child becomes a member of what may be frozen; NULL: nowhere. The caller's */
 	int peer_fd;	       /* in the child: what becomes the standard streams; -1: they stay */
 	int tty_fd;	       /* its master, once container_start() returned; -1: none */
 	int tap_fd;	       /* NET_USER: the container's network card; -1: none */
@@ -54,7 +58,7 @@ void container_release(struct container *container);
 int container_filter(struct container *container);
 /* container->go and report. */
 int container_channels(struct container *container);
-/* Takes what the child sends until it is ready. -EINTR: interrupt_fd became readable. */
+/* Takes what the child sends until it is ready. -EINTR: interrupt_fd became readable. -ETIMEDOUT: the deadline. -EBUSY: joined is frozen. */
 int container_follow(struct container *container);
 
 /*

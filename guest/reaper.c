@@ -163,6 +163,10 @@ static _Noreturn void become_command(char **argv, char **env)
 	bool root = !plan.uid;
 	char cwd[4096];
 
+	/* What a process that is not dumpable executes is again; but until then it is nobody's to look into. */
+	SYS3(close_range, REAPER_GATE_FD + 1, ~0u, 0);
+	SYS3(fcntl, REAPER_REPORT_FD, F_SETFD, FD_CLOEXEC);
+	SYS3(fcntl, REAPER_GATE_FD, F_SETFD, FD_CLOEXEC);
 	/* A terminal belongs to a session, and the command's is its own. */
 	SYS0(setsid);
 	if (plan.flags & REAPER_TTY)
@@ -180,9 +184,6 @@ static _Noreturn void become_command(char **argv, char **env)
 	long err = SYS2(getcwd, cwd, sizeof(cwd));
 	if (err < 0 || cwd[0] != '/')
 		fail(REAPER_STEP_CWD, err < 0 ? err : -EXDEV);
-	/* What a process that is not dumpable executes is again; but until then it is nobody's to look into. */
-	SYS3(close_range, REAPER_REPORT_FD + 1, ~0u, 0);
-	SYS3(fcntl, REAPER_REPORT_FD, F_SETFD, FD_CLOEXEC);
 	sys_sigmask(SYS_SIG_SETMASK, 0);
 	if (plan.flags & REAPER_NO_NEW_PRIVS)
 		set_filter();
@@ -215,6 +216,7 @@ static _Noreturn void stay(int command)
 
 	for (int fd = 0; fd < 3; fd++)
 		sys_close(fd);
+	sys_close(REAPER_GATE_FD);
 	for (;;) {
 		long signal = SYS4(rt_sigtimedwait, &signals, NULL, NULL, SYS_SIGMASK_BYTES);
 		if (signal > 0 && signal != SYS_SIGCHLD)

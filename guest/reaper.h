@@ -4,8 +4,9 @@
  * both; guest/reaper is freestanding, so only constants and fixed-size types are here.
  *
  * tinyvmm's child in the container, root file system and all, executes the reaper with the command's own argv and environment, with
- * standard streams in place, and with two descriptors more: REAPER_PLAN_FD, a memory file with a struct reaper_plan, and
- * REAPER_REPORT_FD, a pipe to tinyvmm. Neither stays open in the command.
+ * standard streams in place, and with three descriptors more: REAPER_PLAN_FD, a memory file with a struct reaper_plan; REAPER_REPORT_FD, a
+ * pipe to tinyvmm; and REAPER_GATE_FD, a socket to it that is closed as soon as the command is executed, or can't be. None stays open in the
+ * command.
  */
 #ifndef GUEST_REAPER_H
 #define GUEST_REAPER_H
@@ -14,6 +15,7 @@
 
 #define REAPER_PLAN_FD 3
 #define REAPER_REPORT_FD 4
+#define REAPER_GATE_FD 5
 
 #define REAPER_GROUPS_MAX 64
 #define REAPER_LIMITS_MAX 16

@@ -159,7 +159,7 @@ static int unpack(const struct archive_lib *lib, const struct tar_range *range, 
 {
 	struct image_blobs blobs;
 	/* A directory of mkdtemp()'s would keep all of the container's users out; what the archive says of "./" comes later, and counts. */
-	int err = tree_later(tree, "", 0755, 0, UTIME_OMIT);
+	int err = tree_later(tree, "", 0755, 0, UTIME_OMIT, NULL);
 
 	if (!err)
 		err = blobs_collect(&blobs, lib, tree->name, range, tree->fd);

@@ -46,6 +46,8 @@
 	X(archive_entry_hardlink)                 \
 	X(archive_entry_xattr_reset)              \
 	X(archive_entry_xattr_next)               \
+	X(archive_entry_acl_reset)                \
+	X(archive_entry_acl_next)                 \
 	X(archive_entry_sparse_reset)             \
 	X(archive_entry_sparse_next)
 
@@ -66,6 +68,9 @@ void names_end(struct archive_names *names);
 /* For messages: control characters, which could be a terminal's commands, become \ooo; cut where it is too long. Returns buf. */
 #define QUOTED_MAX 256
 const char *archive_quote(const char *text, char buf[QUOTED_MAX]);
+
+/* For the end of a message: on -ENOSPC which file system, that of `fd`, is full; else "". */
+const char *archive_full(int err, int fd, char place[QUOTED_MAX]);
 
 /* --- SHA-256, FIPS 180-4 ------------------------------------------------------------------------------------------------------------- */
 
@@ -108,6 +113,31 @@ int tar_next(struct tar *tar);
 int tar_data(struct tar *tar, const void **data, size_t *len, uint64_t *offset);
 void tar_release(struct tar *tar);
 
+/* --- access control lists --------------------------------------------------------------------------------------------------------------- */
+
+/* Who may use a file, and what a directory gives to what is made in it. */
+#define ACL_KINDS 2
+struct acl_kind {
+	const char *attribute;
+	int type; /* libarchive's */
+};
+extern const struct acl_kind acl_kinds[ACL_KINDS];
+/* The kernel's tags, in the order of libarchive's. */
+#define ACL_TAGS 6
+extern const uint8_t acl_tags[ACL_TAGS];
+
+/* As the kernel's attributes have them; NULL: none. */
+struct acl {
+	void *value[ACL_KINDS];
+	size_t bytes[ACL_KINDS];
+};
+
+struct tree;
+/* The present entry's. What can't be had, and what is refused, is counted in tree->xattrs. acl_release() in any case. */
+void acl_take(struct tree *tree, const struct tar *tar, struct acl *acl);
+void acl_set(struct tree *tree, const struct acl *acl, int fd);
+void acl_release(struct acl *acl);
+
 /* --- the directory -------------------------------------------------------------------------------------------------------------------- */
 
 /* What a directory gets when all is in it. */
@@ -117,6 +147,7 @@ struct tree_dir {
 	mode_t mode;
 	int64_t mtime;
 	long mtime_nsec; /* UTIME_OMIT: as it is */
+	struct acl acl;
 };
 
 struct tree {
@@ -146,8 +177,8 @@ int tree_open(const struct tree *tree, const char *path, int flags);
 /* Removes what stands there, or, with tree_clear, what is in it. That there is nothing, or no way to it, is fine. */
 int tree_remove(struct tree *tree, const char *path);
 int tree_clear(struct tree *tree, const char *path);
-/* Sets mode and time at the end. The last word on a path counts. */
-int tree_later(struct tree *tree, const char *path, mode_t mode, int64_t mtime, long mtime_nsec);
+/* Sets mode, access control lists and time at the end. The last word on a path counts. Takes what is in `acl`, which may be NULL, when it returns 0. */
+int tree_later(struct tree *tree, const char *path, mode_t mode, int64_t mtime, long mtime_nsec, struct acl *acl);
 /* The last step: what was put off. Logged. */
 int tree_finish(struct tree *tree);
 void tree_release(struct tree *tree);

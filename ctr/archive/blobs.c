@@ -126,7 +126,7 @@ static int copy_blob(struct image_blobs *blobs, struct image_blob *blob, struct 
 static int spool_blob(struct image_blobs *blobs, struct tar *tar, const char *path, int dir_fd)
 {
 	int64_t size = tar->lib->archive_entry_size(tar->entry);
-	char quoted[QUOTED_MAX];
+	char quoted[QUOTED_MAX], place[QUOTED_MAX];
 	const char *why = NULL;
 
 	if (blobs->fd < 0) {
@@ -139,8 +139,8 @@ static int spool_blob(struct image_blobs *blobs, struct tar *tar, const char *pa
 		return -ENOMEM;
 	int err = size < 0 ? -EBADMSG : has_room(blobs->fd, size) ? copy_blob(blobs, blob, tar, &why) : -ENOSPC;
 	if (err)
-		log_error("%s: cannot copy %s into a temporary file: %s", blobs->name, archive_quote(path, quoted),
-			  why && *why ? why : strerror(-err));
+		log_error("%s: cannot copy %s into a temporary file: %s%s", blobs->name, archive_quote(path, quoted),
+			  why && *why ? why : strerror(-err), archive_full(err, blobs->fd, place));
 	return err;
 }
 

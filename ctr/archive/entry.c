@@ -3,13 +3,16 @@
  * An entry of an archive becomes a file: see archive_impl.h. Each kind is made anew, exclusively, in a directory that is held open; what
  * was there is removed first, never written through, since it may be a link, or one of several names of a file.
  *
- * Order matters: chown clears setuid bits and security.capability, writing clears setuid bits; so data, owner, mode, attributes, time.
+ * Order matters: chown clears setuid bits and security.capability, writing clears setuid bits, a mode changes an access control list; so
+ * data, owner, mode, attributes, lists, time; and a directory's mode and lists, which would become those of what is made in it, at the end.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -149,6 +152,15 @@ static void set_xattrs(const struct place *p, int fd)
 	}
 }
 
+static void set_acl(const struct place *p, int fd)
+{
+	struct acl acl;
+
+	acl_take(p->tree, p->tar, &acl);
+	acl_set(p->tree, &acl, fd);
+	acl_release(&acl);
+}
+
 /* --- the kinds ----------------------------------------------------------------------------------------------------------------------- */
 
 /* Places only grow, and end where the header said: so no byte is written twice, and what no piece covers stays a hole. */
@@ -192,6 +204,7 @@ static int put_file(const struct place *p)
 		err = -errno;
 	if (!err) {
 		set_xattrs(p, fd);
+		set_acl(p, fd);
 		err = set_time(p, fd);
 	}
 	/* Some file systems say only here that there is no space. */
@@ -220,8 +233,11 @@ static int put_dir(const struct place *p)
 		return fd;
 	err = set_owner(p, fd);
 	if (!err) {
+		struct acl acl;
 		set_xattrs(p, fd);
-		err = tree_later(p->tree, p->path, mode_of(p), seconds, nsec);
+		acl_take(p->tree, p->tar, &acl);
+		err = tree_later(p->tree, p->path, mode_of(p), seconds, nsec, &acl);
+		acl_release(&acl);
 	}
 	close(fd);
 	return err;
@@ -336,10 +352,24 @@ static int put_kind(const struct place *p)
 	}
 }
 
+const char *archive_full(int err, int fd, char place[QUOTED_MAX])
+{
+	char path[32], to[QUOTED_MAX - 8] = "";
+	struct statfs fs;
+
+	if (err != -ENOSPC)
+		return "";
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	(void)!readlink(path, to, sizeof(to) - 1);
+	snprintf(place, QUOTED_MAX, " (in %s)",
+		 !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC ? "memory: a tmpfs, which gets half of it" : to);
+	return place;
+}
+
 int tree_put(struct tree *tree, struct tar *tar, const char *path)
 {
 	struct place p = {.tree = tree, .tar = tar, .path = path};
-	char quoted[QUOTED_MAX];
+	char quoted[QUOTED_MAX], place[QUOTED_MAX];
 	int err;
 
 	tree->why = NULL;
@@ -355,6 +385,7 @@ int tree_put(struct tree *tree, struct tar *tar, const char *path)
 			close(p.parent);
 	}
 	if (err)
-		log_error("%s: cannot unpack %s: %s", tar->name, archive_quote(path, quoted), tree->why ? tree->why : strerror(-err));
+		log_error("%s: cannot unpack %s: %s%s", tar->name, archive_quote(path, quoted), tree->why ? tree->why : strerror(-err),
+			  archive_full(err, tree->fd, place));
 	return err;
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@
 	X(archive_entry_set_symlink)               \
 	X(archive_entry_hardlink)                  \
 	X(archive_entry_xattr_add_entry)           \
+	X(archive_entry_acl_add_entry)             \
 	X(archive_entry_sparse_add_entry)          \
 	X(archive_entry_linkresolver_new)          \
 	X(archive_entry_linkresolver_set_strategy) \
@@ -178,6 +180,31 @@ static void end(struct pack *p)
 /* --- an entry's header -------------------------------------------------------------------------------------------------------------------
  */
 
+static void add_acl(struct pack *p, int type, size_t bytes)
+{
+	const struct posix_acl_xattr_entry *entry = (const void *)(p->value + sizeof(struct posix_acl_xattr_header));
+
+	for (; (const char *)(entry + 1) <= p->value + bytes; entry++) {
+		for (int i = 0; i < ACL_TAGS; i++) {
+			if (acl_tags[i] == entry->e_tag)
+				p->lib.archive_entry_acl_add_entry(p->entry, type, entry->e_perm, ARCHIVE_ENTRY_ACL_USER + i,
+								   (int)entry->e_id, NULL);
+		}
+	}
+}
+
+/* Whether an attribute of that name, whose value is in p->value, is an access control list, which archives have a form of their own for. */
+static bool is_acl(struct pack *p, const char *name, ssize_t bytes)
+{
+	for (unsigned i = 0; i < ACL_KINDS; i++) {
+		if (strcmp(name, acl_kinds[i].attribute))
+			continue;
+		add_acl(p, acl_kinds[i].type, (size_t)bytes);
+		return true;
+	}
+	return false;
+}
+
 static int add_xattrs(struct pack *p)
 {
 	char path[64 + NAME_MAX];
@@ -188,12 +215,13 @@ static int add_xattrs(struct pack *p)
 	if (len < 0)
 		return errno == EOPNOTSUPP ? 0 : -errno;
 	for (const char *name = p->list; name < p->list + len; name += strlen(name) + 1) {
-		if ((strncmp(name, "user.", 5) && strcmp(name, "security.capability")) || !strncmp(name, "user.overlay.", 13))
+		if ((strncmp(name, "user.", 5) && strcmp(name, "security.capability") && strncmp(name, "system.posix_acl_", 17)) ||
+		    !strncmp(name, "user.overlay.", 13))
 			continue;
 		ssize_t bytes = lgetxattr(path, name, p->value, VALUE_BYTES);
 		if (bytes < 0 && errno != ENODATA)
 			return -errno;
-		if (bytes >= 0)
+		if (bytes >= 0 && !is_acl(p, name, bytes))
 			p->lib.archive_entry_xattr_add_entry(p->entry, name, p->value, (size_t)bytes);
 	}
 	return 0;

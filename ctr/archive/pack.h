@@ -2,7 +2,7 @@
 /*
  * A root into an archive: tar in the form of POSIX.1-2001 (pax), by libarchive. Owners are numbers, times have their nanoseconds, files with several
  * names and holes stay that. Of extended attributes those go along that archive_unpack() takes: user.* but for overlayfs's, and security.capability,
- * as SCHILY.xattr. Sockets are passed over.
+ * as SCHILY.xattr; access control lists as SCHILY.acl, which others read, too. Sockets are passed over.
  */
 #ifndef CTR_ARCHIVE_PACK_H
 #define CTR_ARCHIVE_PACK_H

@@ -76,7 +76,7 @@ static int make_path(struct tree *tree, const char *path)
 		bool last = !*end;
 		*end = '\0';
 		if (!mkdirat(fd, name, 0700))
-			err = tree_later(tree, at, 0755, 0, UTIME_OMIT);
+			err = tree_later(tree, at, 0755, 0, UTIME_OMIT, NULL);
 		else if (errno != EEXIST)
 			err = -errno;
 		int next = err ? -1 : openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -223,9 +223,9 @@ void tree_init(struct tree *tree, int fd, const char *name, bool set_owners)
 	*tree = (struct tree){.fd = fd, .name = name, .set_owners = set_owners};
 }
 
-int tree_later(struct tree *tree, const char *path, mode_t mode, int64_t mtime, long mtime_nsec)
+int tree_later(struct tree *tree, const char *path, mode_t mode, int64_t mtime, long mtime_nsec, struct acl *acl)
 {
-	size_t bytes = strlen(path) + 1;
+	size_t bytes = strlen(path) + 1 + (acl ? acl->bytes[0] + acl->bytes[1] : 0);
 
 	if (tree->path_bytes + bytes > PATH_BYTES_LIMIT) {
 		tree->why = "there are more directories than any system has";
@@ -240,9 +240,13 @@ int tree_later(struct tree *tree, const char *path, mode_t mode, int64_t mtime, 
 		tree->dir_room = room;
 	}
 	struct tree_dir *dir = &tree->dir[tree->dir_count];
-	*dir = (struct tree_dir){strdup(path), tree->dir_count, mode, mtime, mtime_nsec};
+	*dir = (struct tree_dir){strdup(path), tree->dir_count, mode, mtime, mtime_nsec, {{NULL}, {0}}};
 	if (!dir->path)
 		return -ENOMEM;
+	if (acl) {
+		dir->acl = *acl;
+		*acl = (struct acl){.bytes = {0}};
+	}
 	tree->dir_count++;
 	tree->path_bytes += bytes;
 	return 0;
@@ -265,7 +269,10 @@ static int finish_dir(struct tree *tree, const struct tree_dir *dir)
 	/* Later entries may have removed it, or put something else there. */
 	if (fd < 0)
 		return nothing_there(fd) ? 0 : fd;
-	if (fchmod(fd, dir->mode) || futimens(fd, times))
+	if (fchmod(fd, dir->mode))
+		err = -errno;
+	acl_set(tree, &dir->acl, fd);
+	if (!err && futimens(fd, times))
 		err = -errno;
 	close(fd);
 	return err;
@@ -292,8 +299,10 @@ int tree_finish(struct tree *tree)
 
 void tree_release(struct tree *tree)
 {
-	for (size_t i = 0; i < tree->dir_count; i++)
+	for (size_t i = 0; i < tree->dir_count; i++) {
 		free(tree->dir[i].path);
+		acl_release(&tree->dir[i].acl);
+	}
 	free(tree->dir);
 	tree->dir = NULL;
 	tree->dir_count = tree->dir_room = 0;

@@ -98,6 +98,8 @@ void cgroup_remove(struct cgroup *cgroup);
 /* Waits until the kernel says so; after 5 s -ETIMEDOUT, and what was to be frozen runs on. Logged. The caller is not in the group. */
 int cgroup_freeze(struct cgroup *cgroup, bool frozen);
 bool cgroup_is_frozen(const struct cgroup *cgroup);
+/* A process that was sent SIGKILL ends also where it is frozen: version 1's groups don't let it, so it leaves theirs. */
+void cgroup_expel(const struct cgroup *cgroup, pid_t pid);
 /* Whether the kernel killed for lack of memory in this group (memory.events, memory.oom_control), and how often. */
 uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
 

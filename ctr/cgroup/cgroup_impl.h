@@ -108,6 +108,12 @@ bool cgroup_is_populated(int dir, bool v2);
 /* Removes a group without processes, and those below it. */
 int cgroup_remove_tree(const char *path);
 
+/*
+ * weight.c: whether a disk heeds a weight, by this scheduler ("[bfq]"; NULL: none would) or, with `model`, version 2's cost model. If not it is logged:
+ * a warning with best_effort, and 0.
+ */
+int cgroup_check_weight(const struct cgroup *cgroup, const struct cgroup_group *group, const char *scheduler, bool model);
+
 /* v1.c, v2.c: those limits whose controllers this version serves. */
 int cgroup_v1_set(const struct cgroup *cgroup, const struct cgroup_limits *limits);
 int cgroup_v2_set(const struct cgroup *cgroup, const struct cgroup_limits *limits);

@@ -127,6 +127,17 @@ bool cgroup_is_frozen(const struct cgroup *cgroup)
 	return group->v2 ? text[0] == '1' : strncmp(text, "THAWED", 6) != 0;
 }
 
+void cgroup_expel(const struct cgroup *cgroup, pid_t pid)
+{
+	const struct cgroup_group *group = cgroup_group_of(cgroup, CONTROLLER_FREEZER);
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	/* Where groups are made there is one that is nobody's. */
+	if (group && !group->v2)
+		(void)cgroup_write_at(cgroup, group->fd, "../../cgroup.procs", text);
+}
+
 /* --- ending ---------------------------------------------------------------------------------------------------------------------- */
 
 static bool visit_any(pid_t pid, void *arg)

@@ -103,8 +103,10 @@ static int set_blkio(const struct cgroup *cgroup, const struct cgroup_group *gro
 		/* The scheduler with weights is BFQ since Linux 5.0, CFQ before. */
 		bool bfq = !faccessat(group->fd, "blkio.bfq.weight", F_OK, 0);
 		err = cgroup_set(cgroup, group, bfq ? "blkio.bfq.weight" : "blkio.weight", "%" PRIu64, weight);
+		if (!err)
+			err = cgroup_check_weight(cgroup, group, bfq ? "[bfq]" : "[cfq]", false);
 	}
-	for (unsigned i = 0; i < l->io_count; i++) {
+	for (unsigned i = 0; !err && i < l->io_count; i++) {
 		const struct cgroup_io_limit *io = &l->io[i];
 		const struct {
 			const char *file;

@@ -69,11 +69,13 @@ static int set_io(const struct cgroup *cgroup, const struct cgroup_group *group,
 
 	if (l->io_weight) {
 		/* Each disk obeys the one that it has: BFQ's, with version 1's scale, or the cost model's. */
-		bool bfq = !faccessat(group->fd, "io.bfq.weight", F_OK, 0);
+		bool bfq = !faccessat(group->fd, "io.bfq.weight", F_OK, 0), model = !bfq || !faccessat(group->fd, "io.weight", F_OK, 0);
 		if (bfq)
 			err = cgroup_set(cgroup, group, "io.bfq.weight", "%" PRIu64, cgroup_blkio_weight(l->io_weight));
-		if (!err && (!bfq || !faccessat(group->fd, "io.weight", F_OK, 0)))
+		if (!err && model)
 			err = cgroup_set(cgroup, group, "io.weight", "default %" PRIu64, l->io_weight);
+		if (!err)
+			err = cgroup_check_weight(cgroup, group, bfq ? "[bfq]" : NULL, model);
 	}
 	for (unsigned i = 0; !err && i < l->io_count; i++)
 		err = set_io_device(cgroup, group, &l->io[i]);

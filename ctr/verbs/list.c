@@ -21,7 +21,6 @@
 LIB_STRUCT(json_lib, JSON_CALLS);
 
 #define TIME_TEXT_MAX 32
-#define MESSAGES_BYTES_MAX 65536
 
 static bool is_frozen(const char *name)
 {

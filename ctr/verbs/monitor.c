@@ -4,14 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "ctr/ended.h"
 #include "ctr/run.h"
 #include "ctr/start.h"
 #include "ctr/verbs/console.h"
+#include "vmm/core/loop.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
@@ -22,17 +25,31 @@ struct monitor {
 	struct console *console;
 	int output[2]; /* a pipe, for a container without a terminal: [0] ours */
 	int ready_fd;  /* who starts it hears there that it runs */
+	struct container *container;
+	struct loop *loop;
+	struct loop_watch executed;
 };
 
-/* Once nobody waits at our start any more: messages are kept, and no directory of the host is. */
-static void settle(struct monitor *monitor)
+/* From now on messages are kept, and no directory of the host is. */
+static void settle(const struct entry *entry)
 {
-	int fd = openat(monitor->subject->entry.fd, MESSAGES_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	char byte = 0;
+	int fd = openat(entry->fd, MESSAGES_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0 || chdir("/"))
 		log_warn("the container's messages can't be kept: %s", strerror(errno));
 	close_fd(&fd);
+}
+
+/* The command was executed, or can't be: then who starts it is told when we end. */
+static void executed(void *arg, uint32_t events)
+{
+	struct monitor *monitor = arg;
+	char byte = 0;
+
+	(void)events;
+	loop_remove(monitor->loop, &monitor->executed);
+	if (ended_unstarted(monitor->container))
+		return;
 	(void)!write(monitor->ready_fd, &byte, 1);
 	close_fd(&monitor->ready_fd);
 	process_trim();
@@ -50,15 +67,23 @@ static int started(void *arg, struct container *container, struct loop *loop)
 		return err;
 	monitor->status = (struct status){.pid = container->pid, .started = time(NULL)};
 	err = status_write(&monitor->subject->entry, &monitor->status);
-	if (!err && monitor->ready_fd >= 0)
-		settle(monitor);
-	return err;
+	if (err || monitor->ready_fd < 0)
+		return err;
+	settle(&monitor->subject->entry);
+	monitor->container = container;
+	monitor->loop = loop;
+	/* Of this end nothing is read: that the other closes comes unasked. */
+	monitor->executed = (struct loop_watch){.fd = container->go[0], .ready = executed, .arg = monitor};
+	return loop_add(loop, &monitor->executed);
 }
 
 static void ended(void *arg)
 {
 	struct monitor *monitor = arg;
 
+	/* Its end may be heard of first. */
+	if (monitor->executed.active)
+		executed(monitor, 0);
 	close_fd(&monitor->output[1]);
 	console_free(monitor->console);
 	monitor->console = NULL;
@@ -114,11 +139,24 @@ static int monitor_main(struct subject *subject, const struct spec *spec, int re
 	return status;
 }
 
+/* What a start that failed had to say when it had a place for it already. */
+static void print_messages(const struct entry *entry)
+{
+	char *text;
+	size_t len;
+
+	if (entry_read(entry, MESSAGES_FILE, MESSAGES_BYTES_MAX, &text, &len))
+		return;
+	(void)write_full(STDERR_FILENO, text, len);
+	free(text);
+}
+
 int monitor_start(struct subject *subject, const struct spec *spec)
 {
 	int ready[2], status = CTR_FAILED;
 	char byte;
 
+	unlinkat(subject->entry.fd, MESSAGES_FILE, 0);
 	if (pipe2(ready, O_CLOEXEC)) {
 		log_error("no descriptors left: %s", strerror(errno));
 		return CTR_FAILED;
@@ -137,5 +175,6 @@ int monitor_start(struct subject *subject, const struct spec *spec)
 		return 0;
 	if (pid > 0 && !process_wait(pid, &status))
 		status = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : CTR_FAILED;
+	print_messages(&subject->entry);
 	return status;
 }

@@ -13,10 +13,11 @@
 
 /* What the monitor and the container had to say since the last start, beside the log. */
 #define MESSAGES_FILE "messages"
+#define MESSAGES_BYTES_MAX 65536
 
 /*
- * Starts the container in the background; returns once it runs. 0, or the exit status that says why not (run.h), logged. The caller has locked it,
- * and it does not run.
+ * Starts the container in the background; returns once its command was executed. 0, or the exit status that says why not (run.h), logged. The caller
+ * has locked it, and it does not run.
  */
 int monitor_start(struct subject *subject, const struct spec *spec);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The verbs of `tinyvmm ctr`, and what they share. Each gets its own command line, argv[0] being the verb, and returns the exit status:
- * 0; 1 for what the container or its state is at fault (there is none of this name, it does not run, ...); 2 for the command line;
- * `start --attach`, `exec` and `wait` the command's, with run.h's 124 to 127.
+ * 0; 1 for what the container, its state or a file is at fault (there is none of this name, it does not run, ...); 2 for the command line;
+ * `attach`, `exec` and `wait` the command's; `start`, `restart` and `exec` also run.h's 124 to 127.
  */
 #ifndef CTR_VERBS_VERBS_H
 #define CTR_VERBS_VERBS_H

@@ -123,6 +123,16 @@ else
 	skip "bad input: permissions" "only root can give them up"
 fi
 
+# --- closed standard streams ---------------------------------------------------------------------------------------------------------------
+
+"$tinyvmm" --kernel "$kernel" --initrd "$initrd" --memory 64M --net none --append test=hang --disk "$disk" <&- >&- 2>&- &
+pid=$!
+opened() { readlink /proc/$pid/fd/* | grep -qx "$disk"; }
+check "a machine whose standard streams are closed starts" wait_until 20 opened
+same "none of its files is where they were" $'/dev/null\n/dev/null\n/dev/null' "$(readlink /proc/$pid/fd/[012])"
+kill $pid
+wait $pid
+
 # --- network ------------------------------------------------------------------------------------------------------------------------------
 
 port=$((20000 + $$ % 10000))

@@ -4,6 +4,13 @@
 # For the container tests: a small root to run in, and what a run gave. They run on this machine as they run in a guest of the nested tests;
 # the one has control groups of version 1, the other of version 2.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# A script that sets own_mounts, to what is skipped without root and why, is begun again in a mount namespace of its own.
+if [ "${1:-}" = --inside ]; then
+	shift
+elif [ -n "${own_mounts:-}" ]; then
+	[ "$(id -u)" = 0 ] || { echo "skip $own_mounts" && exit; }
+	exec unshare -m --propagation private bash "$0" --inside "$@"
+fi
 # shellcheck source=tests/lib.sh
 . "$here/../lib.sh"
 # shellcheck source=scripts/lib.sh
@@ -24,6 +31,19 @@ make_root() {
 	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/var/user:/bin/sh\n' >"$root/etc/passwd"
 	printf 'root:x:0:\ntty:x:5:user\nuser:x:1000:\n' >"$root/etc/group"
 	chmod 755 "$test_dir" "$root"
+}
+
+# make_user: an ordinary user, ctruser, with the number $uid, in files of ours that are mounted over /etc's; so own_mounts is set.
+make_user() {
+	local file
+	uid=54321
+	for file in passwd group subuid subgid; do
+		cp "/etc/$file" "$test_dir/$file" 2>/dev/null || : >"$test_dir/$file"
+		[ -e "/etc/$file" ] || : >"/etc/$file"
+		mount --bind "$test_dir/$file" "/etc/$file"
+	done
+	echo "ctruser:x:$uid:$uid::$test_dir:/bin/sh" >>"$test_dir/passwd"
+	echo "ctruser:x:$uid:" >>"$test_dir/group"
 }
 
 # helper NAME: the path of a program that comes with these tests: one that make built, or one that is compiled now.
@@ -80,6 +100,27 @@ fails() {
 	local name=$1 expected=$2 regex=$3
 	shift 3
 	ctr "$@"
+	if [ "$status" = "$expected" ] && grep -Eqi -- "$regex" <<<"$errors"; then
+		ok "$name"
+	else
+		not_ok "$name"
+		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$expected" "$regex" "$errors"
+	fi
+}
+
+# verb VERB ARG...: any verb, by ${as[@]}, without input; $status, $output and $errors are what it gave.
+as=()
+verb() {
+	status=0
+	"${as[@]}" timeout -k 5 60 "$tinyvmm" ctr "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
+	output=$(tr -d '\0' <"$test_dir/stdout")
+	errors=$(tr -d '\0' <"$test_dir/stderr")
+}
+# refuses NAME STATUS REGEX VERB ARG...
+refuses() {
+	local name=${round:+$round: }$1 expected=$2 regex=$3
+	shift 3
+	verb "$@"
 	if [ "$status" = "$expected" ] && grep -Eqi -- "$regex" <<<"$errors"; then
 		ok "$name"
 	else

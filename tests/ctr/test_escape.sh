@@ -6,16 +6,10 @@
 # shellcheck disable=SC2016 # expansions are the container's
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-if [ "${1:-}" = --inside ]; then
-	shift
-	# shellcheck source=tests/ctr/lib.sh
-	. tests/ctr/lib.sh
-else
-	if [ "$(id -u)" != 0 ]; then
-		echo "skip ways out of a container: trying them takes root" && exit
-	fi
-	exec unshare -m --propagation private bash "$0" --inside "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_mounts="ways out of a container: trying them takes root"
+# shellcheck source=tests/ctr/lib.sh
+. tests/ctr/lib.sh
 tinyvmm=${1:-$TINYVMM}
 attempt=$(helper attempt) || { skip "ways out of a container" "no program to try them with (make tests-ctr), and no compiler" && exit; }
 root=$test_dir/root

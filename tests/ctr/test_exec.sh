@@ -6,16 +6,10 @@
 # shellcheck disable=SC2016 # expansions are the container's
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-if [ "${1:-}" = --inside ]; then
-	shift
-	# shellcheck source=tests/ctr/lib.sh
-	. tests/ctr/lib.sh
-else
-	if [ "$(id -u)" != 0 ]; then
-		echo "skip commands in containers: this takes root" && exit
-	fi
-	exec unshare -m --propagation private bash "$0" --inside "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_mounts="commands in containers: this takes root"
+# shellcheck source=tests/ctr/lib.sh
+. tests/ctr/lib.sh
 
 # What somebody else may execute and read, wherever the checkout is
 cp "$(command -v "${1:-$TINYVMM}")" "$test_dir/tinyvmm"
@@ -39,7 +33,6 @@ hostname
 echo $(ls /proc/self/fd)
 EOF
 chmod 755 "$root/bin/facts"
-as=()
 # What a test that is given up leaves running
 # shellcheck disable=SC2317 # called by name
 remove_all() {
@@ -48,17 +41,9 @@ remove_all() {
 }
 at_end+=(remove_all)
 
-# verb VERB ARG...: as ctr in lib.sh, for any verb, by ${as[@]}.
-verb() {
-	status=0
-	"${as[@]}" timeout -k 5 60 "$tinyvmm" ctr "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
-	output=$(tr -d '\0' <"$test_dir/stdout")
-	errors=$(tr -d '\0' <"$test_dir/stderr")
-}
-
 # works ARG...: a verb that only prepares.
 works() {
-	verb "$@" </dev/null
+	verb "$@"
 	[ "$status" = 0 ] || not_ok "tinyvmm ctr $*: $status: $errors"
 }
 
@@ -79,7 +64,7 @@ up="facts; echo it runs; exec sleep 4721$$"
 gives_in() {
 	local name=$1 expected=$2
 	shift 2
-	verb exec "$@" </dev/null
+	verb exec "$@"
 	if [ "$status" = 0 ]; then
 		same "$name" "$expected" "$output"
 	else
@@ -88,25 +73,12 @@ gives_in() {
 	fi
 }
 
-# refuses NAME STATUS REGEX ARG...
-refuses() {
-	local name=$1 expected=$2 regex=$3
-	shift 3
-	verb "$@" </dev/null
-	if [ "$status" = "$expected" ] && grep -Eqi -- "$regex" <<<"$errors"; then
-		ok "$name"
-	else
-		not_ok "$name"
-		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$expected" "$regex" "$errors"
-	fi
-}
-
 # confined NAME CONTAINER: what a command sees there is what the container's own saw.
 confined() {
 	verb logs "$2"
 	local its
 	its=$(tr -d '\r' <<<"$output" | sed '/^it runs$/,$d')
-	verb exec "$2" -- facts </dev/null
+	verb exec "$2" -- facts
 	if [ -n "$its" ] && [ "$its" = "$output" ]; then
 		ok "$1"
 	else
@@ -132,9 +104,9 @@ sleeps_no_more() { [ -z "$(sleeper "$1")" ]; }
 
 begin "$box" --net none --env FROM=its --hostname inside --workdir /tmp --rlimit nofile=100:200 --oom-score 300 -- sh -c "$up"
 gives_in "output" "hello" "$box" -- echo hello
-verb exec "$box" -- sh -c 'echo out; echo err >&2; exit 7' </dev/null
+verb exec "$box" -- sh -c 'echo out; echo err >&2; exit 7'
 same "status, and both outputs apart" "7 out err" "$status $output $errors"
-verb exec "$box" -- sh -c 'kill -TERM $$' </dev/null
+verb exec "$box" -- sh -c 'kill -TERM $$'
 same "a signal's status" 143 "$status"
 head -c 100000 /dev/urandom >"$test_dir/in"
 same "input, binary" "$(md5sum <"$test_dir/in")" "$("$tinyvmm" ctr exec "$box" -- cat <"$test_dir/in" | md5sum)"
@@ -153,7 +125,7 @@ wait_until 20 grep -q up "$test_dir/trap"
 kill -TERM "$pid"
 wait "$pid"
 same "a signal is handed on, and the status comes back" "3 caught" "$? $(tail -n 1 "$test_dir/trap")"
-verb exec "$box" -- sh -c '(sleep 0.2 &)' </dev/null
+verb exec "$box" -- sh -c '(sleep 0.2 &)'
 # shellcheck disable=SC2317
 no_zombies() { [ "$("$tinyvmm" ctr exec "$box" -- sh -c 'grep -h "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l' </dev/null)" = 0 ]; }
 check "what it leaves to itself is reaped" wait_until 5 no_zombies
@@ -173,7 +145,7 @@ exec 9<"$test_dir"
 gives_in "no descriptor but the three (CVE-2024-21626)" "0 1 2 3" "$box" -- sh -c 'echo $(ls /proc/self/fd)'
 exec 9<&-
 for n in 3 4 5 6 7 8 9 10 11 12 13; do
-	verb exec --workdir "/proc/self/fd/$n" "$box" -- sh -c 'ls; pwd' </dev/null
+	verb exec --workdir "/proc/self/fd/$n" "$box" -- sh -c 'ls; pwd'
 	echo "$status $output"
 done >"$test_dir/workdirs"
 same "no working directory by a descriptor (CVE-2024-21626)" "125 " "$(sort -u "$test_dir/workdirs")"
@@ -187,20 +159,20 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do "$tinyvmm" ctr e
 kill "$watcher"
 wait "$watcher" 2>/dev/null
 same "the host's program is not to be seen inside" 0 "$(grep -c tinyvmm "$test_dir/seen")"
-verb exec "$box" -- /proc/self/exe </dev/null
+verb exec "$box" -- /proc/self/exe
 same "what /proc/self/exe executes is the reaper" 125 "$status"
 works exec "$box" -- sh -c 'echo "#!/proc/self/exe" >/tmp/x; chmod 755 /tmp/x'
-verb exec "$box" -- /tmp/x </dev/null
+verb exec "$box" -- /tmp/x
 same "as a script's interpreter, too" 125 "$status"
 same "and the program is as it was" "$sum" "$(md5sum <"$tinyvmm")"
 
 begin "$strict" --net none --cap-drop ALL --cap-add CHOWN --cap-ambient NET_BIND_SERVICE --user user --read-only --pids 20 --memory 24M --swap 0 -- sh -c "$up"
 confined "fewer capabilities, another user, ambient ones" "$strict"
-verb exec --user 0 "$strict" -- sh -c 'touch /x' </dev/null
+verb exec --user 0 "$strict" -- sh -c 'touch /x'
 matches "read-only" 'Read-only' "$errors"
-verb exec "$strict" -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 1 & done' </dev/null
+verb exec "$strict" -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 1 & done'
 matches "--pids holds" "can't fork" "$errors"
-verb exec "$strict" -- tail -c 60000000 /dev/zero </dev/null
+verb exec "$strict" -- tail -c 60000000 /dev/zero
 same "--memory holds: status" 137 "$status"
 matches "--memory holds: it is said" 'out of memory' "$errors"
 works delete --force "$strict"
@@ -210,12 +182,12 @@ works delete --force "$open"
 begin "$alone" --net none --init off -- sh -c "$up"
 confined "without a PID 1 of ours" "$alone"
 works delete --force "$alone"
-verb create "$names" --log-level error --isolation namespaces --rootfs "$root" --net none -- sh -c "$up" </dev/null
+verb create "$names" --log-level error --isolation namespaces --rootfs "$root" --net none -- sh -c "$up"
 works start "$names"
 wait_until 20 is_up "$names"
 confined "--isolation namespaces" "$names"
 works delete --force "$names"
-verb create "$old" --log-level error --isolation chroot --rootfs "$root" -- sleep "4723$$" </dev/null
+verb create "$old" --log-level error --isolation chroot --rootfs "$root" -- sleep "4723$$"
 works start "$old"
 wait_until 20 sleeps "4723$$"
 gives_in "--isolation chroot" "busybox bin dev etc proc root sbin sys tmp var" "$old" -- sh -c 'echo $(readlink /bin/sh) $(cd /; echo *)'
@@ -261,12 +233,29 @@ refuses "an unknown container" 1 'none of this name' exec nobody -- true
 works create "$rest" --rootfs "$root" -- true
 refuses "one that does not run" 1 'does not run' exec "$rest" -- true
 works delete "$rest"
-verb exec --help </dev/null
+verb exec --help
 matches "--help" '^0 .*--workdir.*--terminal' "$status $(tr '\n' ' ' <<<"$output")"
 works pause "$box"
 refuses "a paused one" 1 'is paused' exec "$box" -- true
 works resume "$box"
 gives_in "and when it goes on" on "$box" -- echo on
+
+# frozen_meanwhile NAME CONTAINER: it is paused once exec has seen that it is not.
+frozen_meanwhile() {
+	works resume "$2"
+	before=$(find /sys/fs/cgroup -path "*/tinyvmm/$2/cgroup.procs" -exec cat {} + | sort -u)
+	status=0
+	timeout -k 1 20 "$at_clone" "$tinyvmm ctr pause $2" "$tinyvmm" ctr exec "$2" -- true </dev/null >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
+	matches "$1" '^1 .*is paused' "$status $(cat "$test_dir/stderr")"
+	same "$1: nothing of it stays there" "$before" "$(find /sys/fs/cgroup -path "*/tinyvmm/$2/cgroup.procs" -exec cat {} + | sort -u)"
+	works resume "$2"
+	gives_in "$1: and when it goes on" on "$2" -- echo on
+}
+if at_clone=$(helper at_clone); then
+	frozen_meanwhile "one that is paused while exec begins" "$box"
+else
+	skip "one that is paused while exec begins" "its helper can't be built"
+fi
 "$tinyvmm" ctr exec "$box" -- sleep "4725$$" </dev/null &
 pid=$!
 wait_until 20 sleeps "4725$$"
@@ -310,14 +299,7 @@ works delete --force "$pts"
 
 # --- an ordinary user --------------------------------------------------------------------------------------------------------------------------
 
-uid=54321
-for file in passwd group subuid subgid; do
-	cp "/etc/$file" "$test_dir/$file" 2>/dev/null || : >"$test_dir/$file"
-	[ -e "/etc/$file" ] || : >"/etc/$file"
-	mount --bind "$test_dir/$file" "/etc/$file"
-done
-echo "ctruser:x:$uid:$uid::$test_dir:/bin/sh" >>"$test_dir/passwd"
-echo "ctruser:x:$uid:" >>"$test_dir/group"
+make_user
 : >"$test_dir/subuid"
 mkdir "$test_dir/home"
 chown $uid:$uid "$test_dir/home"
@@ -330,7 +312,7 @@ confined "one id: as the container's own command" "$one"
 gives_in "one id: root is the user" "uid=0(root) gid=0(root) one" "$one" -- sh -c 'echo $(id) $FROM'
 refuses "one id: there is no other user" 125 'subordinate ids' exec "$one" --user user -- true
 gives_in "one id: a terminal" /dev/pts/ "$one" --terminal on -- sh -c 'tty | tr -d "0-9\n"'
-verb exec "$one" -- sh -c 'kill -TERM $$' </dev/null
+verb exec "$one" -- sh -c 'kill -TERM $$'
 same "one id: a signal's status" 143 "$status"
 works delete --force "$one"
 [ "$(hostname)" != outer ] || chmod u+s "$(command -v newuidmap)" "$(command -v newgidmap)"
@@ -363,9 +345,9 @@ if [ -n "$v2" ] && mkdir -p "$v2/exec-$$/leaf" 2>/dev/null; then
 	pid=$!
 	wait_until 20 sleeps "4727$$"
 	same "a group of his own: it is there" "0::/exec-$$/tinyvmm/$own" "$(grep ^0:: "/proc/$(sleeper "4727$$")/cgroup")"
-	verb pause "$own" </dev/null
+	verb pause "$own"
 	refuses "a group of his own: a paused one" 1 'is paused' exec "$own" -- true
-	verb resume "$own" </dev/null
+	verb resume "$own"
 	echo $$ >"$place"
 	refuses "from elsewhere nothing runs beside its limits" 125 "can't be joined from here" exec "$own" -- true
 	echo $$ >"$v2/exec-$$/leaf/cgroup.procs"
@@ -390,6 +372,14 @@ works stop "$mapped" --timeout 0
 wait "$pid"
 same "root's --userns: it ends with the container" 137 $?
 works delete "$mapped"
+
+# Version 1 ends nothing that is frozen
+if [ -d /sys/fs/cgroup/freezer ] && [ -n "$at_clone" ]; then
+	! mountpoint -q "$v2" || umount -l "$v2"
+	begin "$box" --net none -- sh -c "$up"
+	frozen_meanwhile "paused while exec begins, by version 1's freezer" "$box"
+	works delete --force "$box"
+fi
 
 same "no control group is left behind" "" "$(find /sys/fs/cgroup -path '*/tinyvmm/*' -name "exec-*-$$")"
 same "nothing else is" 0 "$(grep -c "$test_dir/state" /proc/mounts)"

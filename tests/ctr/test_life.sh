@@ -15,13 +15,6 @@ export XDG_STATE_HOME=$test_dir/state
 kept=$XDG_STATE_HOME/tinyvmm/ctr
 before=$(leftovers)
 
-# verb VERB ARG...: as ctr in lib.sh, for any verb.
-verb() {
-	status=0
-	timeout -k 5 60 "$tinyvmm" ctr "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
-	output=$(tr -d '\0' <"$test_dir/stdout")
-	errors=$(tr -d '\0' <"$test_dir/stderr")
-}
 # works NAME VERB ARG...
 works() {
 	local name=$1
@@ -29,22 +22,8 @@ works() {
 	verb "$@"
 	same "$name" "0 " "$status $errors"
 }
-# refuses NAME STATUS REGEX VERB ARG...
-refuses() {
-	local name=$1 expected=$2 regex=$3
-	shift 3
-	verb "$@"
-	if [ "$status" = "$expected" ] && grep -Eqi -- "$regex" <<<"$errors"; then
-		ok "$name"
-	else
-		not_ok "$name"
-		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$expected" "$regex" "$errors"
-	fi
-}
 create() { verb create "$1" --rootfs "$root" --net none "${@:2}"; }
 state() { "$tinyvmm" ctr list | awk -v name="$1" '$1 == name { print $2 }'; }
-# shellcheck disable=SC2317 # called by name
-is_state() { [ "$(state "$1")" = "$2" ]; }
 pid_of() { "$tinyvmm" ctr info "$1" | sed -n 's/^pid  *//p'; }
 monitor_of() { sed -n 's/^PPid:[[:space:]]*//p' "/proc/$(pid_of "$1")/status"; }
 
@@ -143,19 +122,36 @@ verb delete tty
 refuses "create without a name" 2 'no name' create --rootfs "$root" -- true
 refuses "a bad name" 2 'dot' create .x --rootfs "$root" -- true
 refuses "a missing root" 1 "No such file" create x --rootfs "$test_dir/nowhere" -- true
+refuses "a missing archive" 1 "No such file" import x "$test_dir/none.tar"
+refuses "an archive of no known kind" 2 "ends in .tar" export x "$test_dir/x.zip"
 refuses "an unknown container" 1 "none of this name" start nobody
 refuses "no path for a name" 1 "none of this name" delete ../state
 refuses "an unknown verb" 2 "did you mean start" stat x
 refuses "an unknown option" 2 'did you mean --force' delete x --forse
 create near -- true
 refuses "the name that is near" 1 "did you mean 'near'" start naer
-create nothing -- /no/such/command
-verb start nothing
-wait_until 10 is_state nothing stopped
+# lost NAME STATUS REGEX ARG...: its start says why it can't run, and is remembered as the end that it is.
+lost() {
+	local name=$1 expected=$2 regex=$3
+	create nothing "${@:4}"
+	refuses "$name" "$expected" "$regex" start nothing
+	same "$name: stopped" stopped "$(state nothing)"
+	verb wait nothing
+	same "$name: wait's status" "$expected" "$status"
+	verb info nothing
+	matches "$name: and info says so" "status +$expected.*$regex" "$output"
+	verb list
+	matches "$name: and list" "nothing +stopped +\\($expected\\)" "$output"
+	verb delete nothing
+}
+lost "a command that is missing" 127 '/no/such/command: not found' -- /no/such/command
+lost "a command that is missing, as PID 1" 127 '/no/such/command: not found' --init off -- /no/such/command
+lost "a command that can't be executed" 126 '/etc/passwd: can.t be executed' -- /etc/passwd
+lost "a limit that can't be set" 125 'failed at setting --rlimit' --rlimit nofile=unlimited -- true
+create nothing -- sh -c 'exit 127'
+works "a command that was executed was started, whatever its status" start nothing
 verb wait nothing
-same "a command that is missing" 127 "$status"
-verb info nothing
-matches "and info says so" '/no/such/command: not found' "$output"
+same "and that is its own" 127 "$status"
 mv "$root" "$root.away"
 refuses "a root that is gone" 125 "$root" start near
 mv "$root.away" "$root"

@@ -6,16 +6,10 @@
 # shellcheck disable=SC2016 # expansions are the container's
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-if [ "${1:-}" = --inside ]; then
-	shift
-	# shellcheck source=tests/ctr/lib.sh
-	. tests/ctr/lib.sh
-else
-	if [ "$(id -u)" != 0 ]; then
-		echo "skip limits of containers: setting them takes root" && exit
-	fi
-	exec unshare -m --propagation private bash "$0" --inside "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_mounts="limits of containers: setting them takes root"
+# shellcheck source=tests/ctr/lib.sh
+. tests/ctr/lib.sh
 tinyvmm=${1:-$TINYVMM}
 root=$test_dir/root
 make_root "$root"
@@ -61,6 +55,17 @@ same "--memory: what is written to the root counts" 137 "$status"
 matches "--memory: and it is said" 'out of memory' "$errors"
 plain --memory 24M --swap 0 -- dd if=/dev/zero of=/dev/shm/file bs=1M count=60
 same "--memory: and what is shared" 137 "$status"
+
+# What a container takes itself, with the smallest of commands: about that, as the kernel gives some of it back only later
+# shellcheck disable=SC2317 # called by name
+starts() { plain "$@" --swap 0 -- small && [ "$status" = 2 ]; }
+if small=$(helper at_clone); then
+	cp "$small" "$root/bin/small"
+	check "--memory 256K is enough, when the command is PID 1" wait_until 20 starts --memory 256K --init off
+	check "--memory 512K is, when ours is" wait_until 20 starts --memory 512K
+fi
+plain --memory 16K --swap 0 -- true
+matches "--memory of too little: and how much it takes is said" '^1(25|37) .*memory.*: it takes about' "$status $errors"
 
 # What fits into memory and swap together, and not into memory alone
 hold='head -c 40000000 /dev/zero | tail -c 40000000 | wc -c'
@@ -184,6 +189,20 @@ if loop=$(take_loop "$test_dir/loop.img"); then
 	free_loop
 else
 	skip "--io-limit" "no loop device can be had here"
+fi
+heeded() { grep -qs '\[[bc]fq\]' /sys/block/*/queue/scheduler || grep -rqs enable=1 /sys/fs/cgroup/io.cost.qos /sys/fs/cgroup/unified/io.cost.qos; }
+if heeded; then
+	gives "--io-weight: a disk heeds it" on --io-weight 50 -- echo on
+else
+	fails "--io-weight: no disk heeds it" 125 'weight|built without' --rootfs "$root" --net none --io-weight 50 -- true
+	ctr --rootfs "$root" --net none --io-weight 50 --best-effort -- echo on
+	matches "--io-weight --best-effort goes on, and says so" '^0 on .*warning.*weight' "$status $output $errors"
+	modprobe -q bfq 2>/dev/null
+	if loop=$(take_loop "$test_dir/loop.img") && echo bfq 2>/dev/null >"/sys/block/${loop##*/}/queue/scheduler"; then
+		gives "--io-weight: a disk that does" on --io-weight 50 -- echo on
+		echo none >"/sys/block/${loop##*/}/queue/scheduler"
+	fi
+	free_loop
 fi
 fails "--io-limit of no disk that there is" 125 "'250:250 .*no such device" --rootfs "$root" --net none --io-limit 250:250:wbps=1M -- true
 

@@ -47,6 +47,30 @@ gives "--rlimit" "100 200" --rlimit nofile=100:200 -- sh -c 'echo $(ulimit -Sn) 
 gives "--oom-score" 500 --oom-score 500 -- cat /proc/self/oom_score_adj
 plain --timeout 1 -- sleep 60
 same "--timeout" 124 "$status"
+# A root of which nobody hears anything: a file system in user space whose server is the descriptor that nobody reads
+hung() {
+	status=0
+	XDG_STATE_HOME=$test_dir/state timeout -k 1 20 "$tinyvmm" ctr "$@" 9<&- 2>"$test_dir/stderr" || status=$?
+	errors=$(<"$test_dir/stderr")
+}
+mkdir "$test_dir/hung"
+hung create "hung-$$" --rootfs "$test_dir/hung" --net none --timeout 1 -- true
+if { exec 9<>/dev/fuse; } 2>/dev/null && mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0 hung "$test_dir/hung" 2>/dev/null; then
+	hung run --rootfs "$test_dir/hung" --net none --timeout 1 -- true
+	matches "--timeout counts while the container is set up" '^124 .*--timeout 1: ' "$status $errors"
+	hung start "hung-$$"
+	matches "also of one that is kept" '^124 .*--timeout 1: ' "$status $errors"
+	"$tinyvmm" ctr run --rootfs "$test_dir/hung" --net none -- true 9<&- &
+	pid=$!
+	sleep 0.3
+	kill -TERM "$pid"
+	wait "$pid"
+	same "a signal ends the set-up" 143 $?
+	umount -l "$test_dir/hung"
+else
+	skip "--timeout counts while the container is set up" "no file system in user space can be mounted here"
+fi
+exec 9<&-
 "$tinyvmm" ctr run --rootfs "$root" --net none -- sh -c 'trap "echo caught; exit 3" TERM; echo up; while :; do sleep 0.1; done' \
 	>"$test_dir/trap" &
 pid=$!
@@ -123,6 +147,21 @@ gives "--no-new-privs off, --seccomp off" "0 0" --no-new-privs off --seccomp off
 	sh -c 'echo $(sed -n "s/^\(NoNewPrivs\|Seccomp\):.//p" /proc/self/status)'
 gives "no descriptor but the three" "0 1 2 3" -- sh -c 'echo $(ls /proc/self/fd)'
 
+# streams: which devices the three are, said by way of a file.
+streams() {
+	"$tinyvmm" ctr run --rootfs "$root" --net none --bind "$test_dir/shared:/mnt" -- sh -c \
+		'exec 9>/mnt/streams; for i in 0 1 2; do kind=$(stat -Lc %t:%T /proc/$$/fd/$i); echo $kind >&9; done; echo lost; echo lost >&2'
+}
+mkdir "$test_dir/shared"
+streams <&- >/dev/null 2>&1
+same "closed standard input is empty" 1:3 "$(sed -n 1p "$test_dir/shared/streams")"
+streams >&- 2>/dev/null
+same "closed standard output goes nowhere" 1:3 "$(sed -n 2p "$test_dir/shared/streams")"
+streams 2>&- >/dev/null
+same "closed standard error goes nowhere" 1:3 "$(sed -n 3p "$test_dir/shared/streams")"
+streams <&- >&- 2>&-
+same "all three closed" $'1:3\n1:3\n1:3' "$(cat "$test_dir/shared/streams")"
+
 # --- what it writes ----------------------------------------------------------------------------------------------------------------------------
 
 gives "the root can be written" new -- sh -c 'echo new >/file; cat /file'
@@ -132,7 +171,6 @@ matches "--read-only" 'Read-only' "$errors"
 gives "--keep" kept --keep -- sh -c 'echo kept >/file; cat /file'
 same "and it is kept" kept "$(cat "$root/file")"
 rm -f "$root/file"
-mkdir "$test_dir/shared"
 echo host >"$test_dir/shared/file"
 gives "--bind" host --bind "$test_dir/shared:/mnt/shared" -- cat /mnt/shared/file
 gives "--bind of a file" host --bind "$test_dir/shared/file:/etc/motd" -- cat /etc/motd
@@ -217,6 +255,45 @@ fails "an image that is a FIFO" 125 'no file' --image "$test_dir/fifo" --net non
 printf '\033]0;x\007' >"$test_dir/word"
 plain --user "$(cat "$test_dir/word")" -- true
 same "no escape sequence of a name reaches the terminal" 0 "$(grep -c "$(printf '\033')" "$test_dir/stderr")"
+
+# older NAME CALL ERRNO REGEX ARG...: on a kernel that answers to a call as those do that are too old for it.
+older() {
+	local name=$1 regex=$4
+	status=0
+	errors=$("$refuse" "$2" "$3" timeout 20 "$tinyvmm" ctr run --rootfs "$root" --net none "${@:5}" -- true 2>&1) || status=$?
+	if [ "$status" = 125 ] && grep -q "$regex" <<<"$errors"; then ok "$name"; else not_ok "$name: $status $errors"; fi
+}
+if refuse=$(helper refuse); then
+	older "no clone3: what it takes is said" 435 38 'clone3(2).*Linux 5.3'
+	older "nor into a control group" 435 7 'control group.*Linux 5.7'
+	older "nor with a time namespace" 435 22 "kind of namespace.*--share.*'time'.*Linux 5.6"
+	older "no open_tree" 428 38 'no open_tree(2).*Linux 5.2' --bind /tmp:/tmp
+	older "no move_mount" 429 38 'no move_mount(2).*Linux 5.2'
+	older "no fsopen" 430 38 'no fsopen(2).*Linux 5.2'
+	older "no openat2" 437 38 'no openat2(2).*Linux 5.6'
+	older "no mount_setattr" 442 38 'no mount_setattr(2).*Linux 5.12'
+	older "no close_range" 436 38 'Linux 5.12'
+else
+	skip "kernels that are too old" "the helper can't be built"
+fi
+errors=$(unshare -m --propagation private sh -c 'mount -t tmpfs none /dev/net && exec "$@"' sh "$tinyvmm" ctr run --rootfs "$root" -- true 2>&1)
+matches "without /dev/net/tun: which module it takes is said" '^125 .*module tun .modprobe tun' "$? $errors"
+
+# Of each status that is listed, in the help and in the manual, one way to it
+listed=$("$tinyvmm" ctr run --help | sed -n '/^Exit status/,$s/^ *\([0-9][0-9]*\)  .*/\1/p')
+[ ! -e docs/tinyvmm-ctr.1.scd ] ||
+	same "the manual lists the same statuses" "$listed" "$(sed -n '/^# EXIT STATUS/,/^# FILES/s/^\*\([0-9]*\)\*$/\1/p' docs/tinyvmm-ctr.1.scd)"
+for expected in $listed; do
+	case $expected in
+	2) plain --pids many -- true ;;
+	124) plain --timeout 1 -- sleep 9 ;;
+	125) plain --seccomp "$test_dir/none" -- true ;;
+	126) plain -- /tmp ;;
+	127) plain -- ./none ;;
+	*) status="no way known to this test" ;;
+	esac
+	same "status $expected" "$expected" "$status"
+done
 
 # --- what the field learned ------------------------------------------------------------------------------------------------------------------------------
 

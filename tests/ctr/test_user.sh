@@ -6,30 +6,17 @@
 # shellcheck disable=SC2016 # expansions are the container's
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-if [ "${1:-}" = --inside ]; then
-	shift
-	# shellcheck source=tests/ctr/lib.sh
-	. tests/ctr/lib.sh
-else
-	if [ "$(id -u)" != 0 ]; then
-		echo "skip containers of an ordinary user: making one takes root" && exit
-	fi
-	exec unshare -m --propagation private bash "$0" --inside "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_mounts="containers of an ordinary user: making one takes root"
+# shellcheck source=tests/ctr/lib.sh
+. tests/ctr/lib.sh
 
 # What somebody else may execute and read, wherever the checkout is
 cp "$(command -v "${1:-$TINYVMM}")" "$test_dir/tinyvmm"
 tinyvmm=$test_dir/tinyvmm
 root=$test_dir/root
 make_root "$root"
-uid=54321
-for file in passwd group subuid subgid; do
-	cp "/etc/$file" "$test_dir/$file" 2>/dev/null || : >"$test_dir/$file"
-	[ -e "/etc/$file" ] || : >"/etc/$file"
-	mount --bind "$test_dir/$file" "/etc/$file"
-done
-echo "ctruser:x:$uid:$uid::$test_dir:/bin/sh" >>"$test_dir/passwd"
-echo "ctruser:x:$uid:" >>"$test_dir/group"
+make_user
 mkdir "$test_dir/home"
 chown $uid:$uid "$test_dir/home"
 cp -r "$root" "$test_dir/own"

@@ -2,6 +2,7 @@
 /* ctr/archive/archive.c, archive_tree.c, archive_entry.c, archive_tar.c: root file systems from tars, good ones and a stranger's. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -283,6 +284,38 @@ static void attributes(void **state)
 		assert_int_equal(fgetxattr(ping, "security.capability", value, sizeof(value)), 20);
 	close(fd);
 	close(ping);
+}
+
+/* Others than ours wrote them: names beside the numbers, spaces, and what can't be had. */
+static void access_control_lists(void **state)
+{
+	static const char pax[] = "81 SCHILY.acl.access=user::rwx,user:lisa:r-x:502,group::r--,mask::r-x,other::--x\n";
+	static const char nobody[] = "66 SCHILY.acl.access=user::rwx,user:lisa:r-x,group::r--,mask::r-x\n";
+	const uint32_t list[] = {2, 7 << 16 | 1, -1u, 5 << 16 | 2, 502, 4 << 16 | 4, -1u, 5 << 16 | 16, -1u, 1 << 16 | 32, -1u};
+	struct fixture *f = *state;
+	char value[64];
+
+	fake_tar_add(&f->tar, 'x', "pax", NULL, pax, strlen(pax));
+	fake_tar_text(&f->tar, "file", "x");
+	fake_tar_add(&f->tar, 'x', "pax", NULL, nobody, strlen(nobody));
+	fake_tar_text(&f->tar, "other", "x");
+	/* Where all files are one user's there are no others. */
+	assert_int_equal(unpack(f), 0);
+	assert_null(strstr(f->said, "refused"));
+	if (geteuid())
+		return;
+	int archive = fake_tar_file(&f->tar.blob);
+	assert_int_equal(unpack_fd(f, archive, true), 0);
+	close(archive);
+	int fd = openat(f->root.fd, "file", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fgetxattr(fd, "system.posix_acl_access", value, sizeof(value));
+	if (n >= 0 || errno != EOPNOTSUPP) {
+		assert_int_equal(n, sizeof(list));
+		assert_memory_equal(value, list, sizeof(list));
+		assert_int_equal(stat_of(f, "file").st_mode & 0777, 0751);
+		assert_non_null(strstr(f->said, "1 extended attributes were refused"));
+	}
+	close(fd);
 }
 
 static void owners(void **state)
@@ -565,13 +598,14 @@ static void devices_are_counted(void **state)
 static void more_than_there_is_room(void **state)
 {
 	struct fixture *f = *state;
-	struct statvfs fs;
+	struct statfs fs;
 	char pax[256], map[512] = "0\n";
 
-	assert_int_equal(fstatvfs(f->root.fd, &fs), 0);
-	uint64_t bytes = (uint64_t)fs.f_blocks * fs.f_frsize * 2;
+	assert_int_equal(fstatfs(f->root.fd, &fs), 0);
+	uint64_t bytes = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize * 2;
 	fake_tar_header(&f->tar, '0', "huge", NULL, bytes);
 	refused(f, -ENOSPC);
+	assert_non_null(strstr(f->said, fs.f_type == TMPFS_MAGIC ? "in memory" : "(in /")); /* which one is full */
 	assert_int_equal(mode_of(f, "huge"), 0);
 	/* The same as one hole. */
 	blob_free(&f->tar.blob);
@@ -678,6 +712,7 @@ int main(void)
 		TEST(from_a_pipe),
 		TEST(holes_stay_holes),
 		TEST(attributes),
+		TEST(access_control_lists),
 		TEST(owners),
 		TEST(unprivileged),
 		TEST(names_that_are_not_ascii),

@@ -246,6 +246,48 @@ static void attributes(void **state)
 	}
 }
 
+/* Access control lists (linux/posix_acl_xattr.h): a version, then tag, permissions and number of each. */
+struct rule {
+	uint16_t tag, perm;
+	uint32_t id;
+};
+
+struct list {
+	uint32_t version;
+	struct rule rule[7];
+};
+
+static void access_control_lists(void **state)
+{
+	const struct list file = {2, {{1, 7, -1u}, {2, 5, 7}, {2, 0, 300000}, {4, 1, -1u}, {8, 6, 8}, {16, 6, -1u}, {32, 4, -1u}}};
+	const struct list given = {2, {{1, 7, -1u}, {2, 7, 9}, {4, 5, -1u}, {8, 7, 10}, {8, 2, 11}, {16, 7, -1u}, {32, 0, -1u}}};
+	struct fixture *f = *state;
+	char path[128];
+
+	if (geteuid())
+		skip(); /* whoever has no owners to set, has none to let in either */
+	put(f->from, "file", "x", 0750);
+	assert_int_equal(mkdirat(f->from, "dir", 0755), 0);
+	snprintf(path, sizeof(path), "%s/from/dir", f->path);
+	if (lsetxattr(path, "system.posix_acl_default", &given, sizeof(given), 0) && errno == EOPNOTSUPP)
+		skip();
+	/* What is made in there has it from the directory, and loses it here. */
+	put(f->from, "dir/plain", "x", 0604);
+	snprintf(path, sizeof(path), "%s/from/dir/plain", f->path);
+	assert_int_equal(lremovexattr(path, "system.posix_acl_access"), 0);
+	assert_int_equal(fchmodat(f->from, "dir/plain", 0604, 0), 0);
+	set_attribute(f, "file", "system.posix_acl_access", &file, sizeof(file));
+	set_attribute(f, "dir", "system.posix_acl_access", &file, sizeof(file));
+	there_and_back(f, PACK_PLAIN);
+	attribute_is(f, "file", "system.posix_acl_access", &file, sizeof(file));
+	attribute_is(f, "dir", "system.posix_acl_access", &file, sizeof(file));
+	attribute_is(f, "dir", "system.posix_acl_default", &given, sizeof(given));
+	attribute_is(f, "dir/plain", "system.posix_acl_access", NULL, -1);
+	same(f, "file");
+	same(f, "dir");
+	same(f, "dir/plain");
+}
+
 /* --- data --------------------------------------------------------------------------------------------------------------------------------
  */
 
@@ -405,6 +447,7 @@ int main(void)
 		TEST(compressions),
 		TEST(names),
 		TEST(attributes),
+		TEST(access_control_lists),
 		TEST(holes),
 		TEST(long_holes),
 		TEST(much_data),

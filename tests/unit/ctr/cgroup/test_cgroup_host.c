@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ctr/cgroup/cgroup.c and its parts on hosts that are not this one: version 1, version 2 and both, as texts and plain files, which keep all that
- * was written to them. Which hierarchies are touched, where the group goes, what stands in each file, what is said when something is
+ * ctr/cgroup/cgroup.c and its parts on hosts that are not this one: version 1, version 2 and both, as texts and plain files, which keep all
+ * that was written to them. Which hierarchies are touched, where the group goes, what stands in each file, what is said when something is
  * missing.
  */
 #include <errno.h>
@@ -378,6 +378,74 @@ static void missing_controllers(void **state)
 	assert_non_null(strstr(make_said(t, &io, false, -ENOTSUP), "not delegated"));
 }
 
+/* Whether a weight is heeded, as it is said; the kernel takes one in any case. */
+static const char *weight_said(struct cgroup_tree *t, const char *scheduler, bool model, bool best_effort, int expected)
+{
+	static char said[1024];
+	struct cgroup cgroup = {.best_effort = best_effort};
+	struct cgroup_group group = {.v2 = true};
+	char path[PATH_MAX];
+
+	assert_int_equal(cgroup_host_find(&cgroup.host, t->proc), 0);
+	snprintf(path, sizeof(path), "%s/sys/unified/tinyvmm/box", t->root);
+	group.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(group.fd >= 0);
+	int saved, memory = capture_begin(STDERR_FILENO, &saved);
+	int err = cgroup_check_weight(&cgroup, &group, scheduler, model);
+	capture_end(STDERR_FILENO, saved, memory, said, sizeof(said));
+	cgroup_host_release(&cgroup.host);
+	close(group.fd);
+	assert_int_equal(err, expected);
+	return said;
+}
+
+static void weights(void **state)
+{
+	struct cgroup_tree *t = *state;
+
+	tree_add_v2(t, "io", "/");
+	tree_write(t, "sys/unified/tinyvmm/box/cgroup.procs", "%s", "");
+	/* There is no telling, as in a namespace's groups, of which none has the file. */
+	assert_string_equal(weight_said(t, "[bfq]", false, false, 0), "");
+	assert_string_equal(weight_said(t, NULL, true, false, 0), "");
+	tree_write(t, "sys/block/sda/queue/scheduler", "[mq-deadline] none bfq\n");
+	tree_write(t, "sys/block/zram0/size", "1\n");
+	tree_write(t, "sys/unified/io.cost.qos", "8:0 enable=0 ctrl=auto\n");
+	assert_non_null(strstr(weight_said(t, "[bfq]", false, false, -ENOTSUP), "tinyvmm: no disk here heeds a weight: it takes"));
+	assert_null(strstr(weight_said(t, "[bfq]", false, false, -ENOTSUP), "io.cost.qos"));
+	assert_non_null(strstr(weight_said(t, "[bfq]", true, false, -ENOTSUP), "io.cost.qos"));
+	assert_non_null(strstr(weight_said(t, "[bfq]", true, true, 0), "warning: no disk here heeds"));
+	tree_write(t, "sys/block/sdb/queue/scheduler", "mq-deadline [bfq]\n");
+	assert_string_equal(weight_said(t, "[bfq]", true, false, 0), "");
+	assert_non_null(strstr(weight_said(t, NULL, true, false, -ENOTSUP), "no disk"));
+	tree_write(t, "sys/unified/io.cost.qos", "8:16 enable=1 ctrl=auto\n");
+	assert_string_equal(weight_said(t, NULL, true, false, 0), "");
+}
+
+/* And who sets one asks. */
+static void weight_unheeded(void **state)
+{
+	const struct cgroup_limits l = {.io_weight = 5, .io_count = 1, .io[0] = {.dev = makedev(8, 0), .rbps = 9}};
+	struct cgroup_tree *t = *state;
+
+	tree_add_v1(t, "blkio", "blkio", "/");
+	tree_write(t, "sys/block/sda/queue/scheduler", "[none]\n");
+	assert_non_null(strstr(make_said(t, &l, false, -ENOTSUP), "no disk here heeds"));
+	assert_null(tree_read(t, "sys/blkio/tinyvmm/box/blkio.throttle.read_bps_device"));
+}
+
+static void weight_unheeded_v2(void **state)
+{
+	const struct cgroup_limits l = {.io_weight = 5};
+	struct cgroup_tree *t = *state;
+
+	tree_add_v2(t, "io", "/");
+	tree_write(t, "sys/block/sda/queue/scheduler", "[none]\n");
+	tree_write(t, "sys/unified/io.cost.qos", "8:0 enable=0 ctrl=auto\n");
+	assert_non_null(strstr(make_said(t, &l, true, 0), "warning: no disk here heeds"));
+	assert_file(t, "sys/unified/tinyvmm/box/io.weight", "default 5");
+}
+
 static void opened_again(void **state)
 {
 	struct cgroup_tree *t = *state;
@@ -504,6 +572,9 @@ int main(void)
 		TEST(nothing_permitted),
 		TEST(hybrid),
 		TEST(missing_controllers),
+		TEST(weights),
+		TEST(weight_unheeded),
+		TEST(weight_unheeded_v2),
 		TEST(opened_again),
 		TEST(name_in_use),
 		TEST(stats_v1),
