@@ -116,6 +116,6 @@ int ended_status(struct container *container)
 	case REAPER_ENDED:
 		return shell_status(container, (int)first.detail);
 	default:
-		return container->spec->command ? shell_status(container, status) : system_status(container, status);
+		return container->spec->system ? system_status(container, status) : shell_status(container, status);
 	}
 }

@@ -420,6 +420,8 @@ static int open_cgroup(struct joining *j)
 	/* There may be none for an ordinary user's: check_place() knows. */
 	if (err == -ENOENT)
 		return 0;
+	if (!err)
+		err = cgroup_enter_beside(j->cgroup);
 	if (err)
 		log_error("container '%s': its control group can't be opened: %s", name_of(j), strerror(-err));
 	return err;

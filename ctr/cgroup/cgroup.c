@@ -193,8 +193,7 @@ static bool may_try_next(int err)
 	return err == -EACCES || err == -EPERM || err == -EROFS || err == -ENOENT;
 }
 
-/* Version 2: lets the groups below `place` have these controllers, and says which of them they got. */
-static unsigned enable_controllers(struct cgroup *cgroup, const char *place, unsigned bits)
+unsigned cgroup_enable(struct cgroup *cgroup, const char *place, unsigned bits)
 {
 	char text[512] = "", line[256] = "";
 	int dir = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -237,9 +236,9 @@ static unsigned enable_below(struct cgroup *cgroup, const char *place, unsigned 
 		return 0;
 	bits = cgroup_controllers_of(text, true) & wanted;
 	if (bits)
-		bits = enable_controllers(cgroup, place, bits);
+		bits = cgroup_enable(cgroup, place, bits);
 	if (bits && snprintf(path, sizeof(path), "%s/" CGROUP_PARENT, place) < (int)sizeof(path))
-		bits = enable_controllers(cgroup, path, bits);
+		bits = cgroup_enable(cgroup, path, bits);
 	return bits;
 }
 
@@ -302,6 +301,7 @@ static int cgroup_alloc(struct cgroup **cgroup, const char *proc, const char *na
 	int err = snprintf(cg->name, sizeof(cg->name), "%s", name) >= (int)sizeof(cg->name) ? -ENAMETOOLONG : 0;
 	if (!err)
 		err = cgroup_host_find(&cg->host, proc);
+	cg->inner_fd = -1;
 	if (err)
 		free(cg);
 	else
@@ -329,6 +329,8 @@ int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const 
 		err = cgroup_v2_set(cg, limits);
 	if (!err)
 		err = cgroup_devices_set(cg, limits);
+	if (!err && limits->inner)
+		err = cgroup_make_inner(cg, limits->inner_owner);
 	if (!err) {
 		cgroup_sweep(cg, proc);
 		*cgroup = cg;
@@ -401,6 +403,7 @@ void cgroup_free(struct cgroup *cgroup)
 		close_fd(&cgroup->group[i].fd);
 		free(cgroup->group[i].path);
 	}
+	close_fd(&cgroup->inner_fd);
 	cgroup_host_release(&cgroup->host);
 	free(cgroup);
 }
@@ -411,7 +414,7 @@ int cgroup_clone_fd(const struct cgroup *cgroup)
 {
 	for (unsigned i = 0; i < cgroup->count; i++) {
 		if (cgroup->group[i].v2)
-			return cgroup->group[i].fd;
+			return cgroup->inner_fd >= 0 ? cgroup->inner_fd : cgroup->group[i].fd;
 	}
 	return -1;
 }
@@ -426,7 +429,7 @@ static int join(const struct cgroup *cgroup, const char *who, bool all)
 		const char *file = !group->v2 && !strcmp(who, "0") ? "tasks" : "cgroup.procs";
 		if (group->fd < 0 || (group->v2 && !all))
 			continue;
-		err = cgroup_write_at(cgroup, group->fd, file, who);
+		err = cgroup_write_at(cgroup, group->v2 ? cgroup_clone_fd(cgroup) : group->fd, file, who);
 		if (err)
 			log_error("process %s can't join the control group %s: %s%s", who, group->path, strerror(-err),
 				  err == -EACCES || err == -EPERM ? ": it takes permission to write the group that is above both, too"

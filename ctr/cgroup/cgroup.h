@@ -60,6 +60,8 @@ struct cgroup_limits {
 	uint32_t net_class;	 /* v1 only: net_cls.classid */
 	struct cgroup_net_prio net_prio[CGROUP_NET_PRIO_MAX];
 	unsigned net_prio_count; /* v1 only: net_prio.ifpriomap */
+	bool inner;		 /* processes may make groups of their own, in version 2: see cgroup_has_inner() */
+	uid_t inner_owner;	 /* who inside may */
 };
 
 struct cgroup;
@@ -77,6 +79,17 @@ int cgroup_new(struct cgroup **cgroup, const char *name, const struct cgroup_lim
 int cgroup_open(struct cgroup **cgroup, const char *name);
 /* Closes descriptors; the group stays. Accepts NULL. */
 void cgroup_free(struct cgroup *cgroup);
+
+/*
+ * Whether processes that join it come into a group below it, which is theirs to divide: an init's. The limits' files are above what they see, as
+ * nothing else keeps the host's root from writing there. False where version 2 has no group for us.
+ */
+bool cgroup_has_inner(const struct cgroup *cgroup);
+/*
+ * For one that was opened: who joins it from now on comes into a group of his own beside the inner one, if there is that. Version 2 takes no processes into a
+ * group that gave controllers on, as an init's does. 0 or a negative errno, not logged.
+ */
+int cgroup_enter_beside(struct cgroup *cgroup);
 
 /* A descriptor for CLONE_INTO_CGROUP, -1 when version 2 has no group for us here. The group's own. */
 int cgroup_clone_fd(const struct cgroup *cgroup);

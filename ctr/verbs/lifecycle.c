@@ -128,7 +128,7 @@ static int shutdown_signal(const struct subject *subject, const struct spec *spe
 	uint64_t mask = 0;
 	size_t len;
 
-	if (spec->command || spec->root == ROOT_IMAGE)
+	if (!spec->system)
 		return SIGTERM;
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)subject->status.pid);
 	if (!read_file(path, 1u << 16, &text, &len)) {
@@ -139,7 +139,8 @@ static int shutdown_signal(const struct subject *subject, const struct spec *spe
 		if (mask >> (wanted[i] - 1) & 1)
 			return wanted[i];
 	}
-	return SIGTERM;
+	/* What sigtimedwait(2) waits for shows nowhere. Busybox's init does so, and restarts at SIGTERM; another would not hear that. */
+	return mask >> (SIGTERM - 1) & 1 ? SIGTERM : SIGUSR2;
 }
 
 /* --- ending ------------------------------------------------------------------------------------------------------------------------------
