@@ -11,12 +11,12 @@ set -eu
 # util-linux has sulogin, libpam-systemd and dbus-user-session make a user's own manager
 packages=(systemd systemd-sysv dbus libpam-systemd dbus-user-session base-files bash coreutils dash grep libpam-runtime login mount sed
 	util-linux)
+is_there() { [ -f "$1.packages" ] && [ "$(printf '%s\n' "${packages[@]}")" = "$(<"$1.packages")" ]; }
+! is_there "$1" || exit 0
 mkdir -p "${1%/*}"
 exec 9>"$1.lock"
 flock 9
-if [ -f "$1.packages" ] && [ "$(printf '%s\n' "${packages[@]}")" = "$(<"$1.packages")" ]; then
-	exit 0
-fi
+! is_there "$1" || exit 0
 command -v apt-get >/dev/null || die "the packages come through apt: this knows Debian and its relatives only"
 new=$1.new apt=$1.apt
 rm -rf "$new" "$apt" "$1.packages"

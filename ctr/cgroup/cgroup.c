@@ -10,8 +10,8 @@
  * Where: "/tinyvmm/NAME" at the top, which is root's; else as a sibling of our own group, when the group above is ours to write (systemd's
  * user slices); else below our own. Version 2 gives controllers only to groups whose parent has no processes ("no internal processes"),
  * hence that order. /tinyvmm itself stays when a group goes: the next start finds it.
- *
- * Left out: asking systemd for a scope over D-Bus. `systemd-run --user --scope -p Delegate=yes` does it, and the messages say so.
+ * In a user's slices containers are beside the scope that systemd made for one of them, so that each finds all. That scope lives as long
+ * as its container, and for it systemd leaves the controllers on in the slice.
  */
 #include "ctr/cgroup/cgroup.h"
 
@@ -72,7 +72,7 @@ const struct cgroup_group *cgroup_group_of(const struct cgroup *cgroup, enum cgr
 
 /* --- places -------------------------------------------------------------------------------------------------------------------- */
 
-#define PLACES_MAX 3
+#define PLACES_MAX 4
 
 struct places {
 	char path[PLACES_MAX][PATH_MAX];
@@ -343,6 +343,9 @@ int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const 
 
 int cgroup_new(struct cgroup **cgroup, const char *name, const struct cgroup_limits *limits, bool best_effort)
 {
+	/* Without it what follows fails, and says why. */
+	if (geteuid() && (limits->inner || required_controllers(limits)))
+		(void)cgroup_scope("/proc");
 	return cgroup_new_from(cgroup, "/proc", 0, name, limits, best_effort);
 }
 
@@ -354,6 +357,10 @@ static void open_group(struct cgroup *cgroup, const struct cgroup_hierarchy *h, 
 	unsigned found = cgroup->count;
 
 	find_places(places, h);
+	/* Where those are that systemd was asked for, wherever we are. */
+	snprintf(text, sizeof(text), "/user.slice/user-%u.slice/user@%u.service/app.slice", geteuid(), geteuid());
+	if (h->v2)
+		add_place(places, h->mount, text, strlen(text));
 	for (unsigned i = 0; i < places->count && cgroup->count == found; i++) {
 		if (asprintf(&path, "%s/" CGROUP_PARENT "/%s", places->path[i], cgroup->name) < 0)
 			return;

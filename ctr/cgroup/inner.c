@@ -11,7 +11,6 @@
 #include "vmm/util/log.h"
 
 #define INNER "system"
-#define BESIDE "exec"
 
 static const struct cgroup_group *group_v2(const struct cgroup *cgroup)
 {
@@ -74,9 +73,9 @@ bool cgroup_has_inner(const struct cgroup *cgroup)
 	return cgroup->inner_fd >= 0;
 }
 
-int cgroup_enter_beside(struct cgroup *cgroup)
+int cgroup_enter_inner(struct cgroup *cgroup)
 {
-	const struct cgroup_group *group = group_v2(cgroup);
+	int err = group_v2(cgroup) ? enter(cgroup, INNER "/exec") : 0;
 
-	return group && !faccessat(group->fd, INNER, F_OK, 0) ? enter(cgroup, BESIDE) : 0;
+	return err == -ENOENT ? 0 : err;
 }

@@ -36,7 +36,7 @@ as_user=(setpriv --reuid $uid --regid $uid --clear-groups env HOME="$test_dir/us
 verb() {
 	local said=$test_dir/said.$BASHPID
 	status=0
-	timeout -k 5 90 "${as[@]}" "$tinyvmm" ctr "$@" >"$said.out" 2>"$said.err" </dev/null || status=$?
+	"${as[@]}" timeout -k 5 90 "$tinyvmm" ctr "$@" >"$said.out" 2>"$said.err" </dev/null || status=$?
 	output=$(tr -d '\0' <"$said.out")
 	errors=$(tr -d '\0' <"$said.err")
 }
@@ -46,7 +46,7 @@ works() {
 }
 is_state() { [ "$("${as[@]}" "$tinyvmm" ctr list | awk -v name="$1" '$1 == name { print $2 }')" = "$2" ]; }
 # says NAME REGEX COMMAND...: whether that, in the container, prints such a thing.
-says() { timeout 20 "${as[@]}" "$tinyvmm" ctr exec "$1" -- "${@:3}" 2>/dev/null </dev/null | grep -qE "$2"; }
+says() { "${as[@]}" timeout 20 "$tinyvmm" ctr exec "$1" -- "${@:3}" 2>/dev/null </dev/null | grep -qE "$2"; }
 # boots NAME: what it wrote at each boot is in its own copy of the root
 boots() { says "$1" "^$2$" grep -c booted /trace; }
 
@@ -108,7 +108,7 @@ as_a_command() {
 # systemd_up NAME: waits for its bus, and then for the end of its boot; prints the state.
 systemd_up() {
 	wait_until 60 says "$1" 'running|starting|degraded|init|maint' systemctl is-system-running
-	timeout 90 "${as[@]}" "$tinyvmm" ctr exec "$1" -- systemctl is-system-running --wait </dev/null
+	"${as[@]}" timeout 90 "$tinyvmm" ctr exec "$1" -- systemctl is-system-running --wait </dev/null
 }
 has_booted() { says "$1" "$2" cat /trace && [ "$(systemd_up "$1")" = running ]; }
 
@@ -117,13 +117,15 @@ systemd_life() {
 	local name=$1 what
 	what="systemd ($1)"
 	shift
-	works "$what: create" create "$name" --rootfs "$SYSTEMD_ROOT" --net none "$@"
+	works "$what: create" create "$name" --rootfs "$SYSTEMD_ROOT" --net none --memory 600M "$@"
 	works "$what: start" start "$name"
 	same "$what: it comes up, and no unit failed" running "$(systemd_up "$name")"
 	check "$what: it knows where it is" says "$name" container-other systemd-detect-virt
 	check "$what: its units have groups" says "$name" '^0::/init.scope' cat /proc/1/cgroup
 	check "$what: of version 2, to write to" says "$name" ' /sys/fs/cgroup cgroup2 rw,' cat /proc/mounts
-	check "$what: which hold no limit of its own" says "$name" '^none' sh -c 'ls /sys/fs/cgroup/*.max 2>/dev/null | grep -v "^/sys/fs/cgroup/cgroup\." || echo none'
+	says "$name" . sh -c 'echo max >/sys/fs/cgroup/memory.max'
+	verb stats "$name" --once
+	matches "$what: and that hold no limit of its own" ' 600M ' "$output"
 	works "$what: a unit of one's own" exec "$name" -- systemd-run --quiet --wait sh -c 'echo once >/trace'
 	verb exec "$name" -- systemctl reboot
 	check "$what: reboot" wait_until 60 has_booted "$name" once
