@@ -33,7 +33,8 @@ void spec_release(struct spec *spec)
 
 bool spec_is_init(const char *command)
 {
-	static const char inits[][32] = {"/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"};
+	static const char inits[][32] = {"/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd",
+					 "/sbin/openrc-init"};
 
 	for (unsigned i = 0; i < sizeof(inits) / sizeof(*inits); i++) {
 		if (!strcmp(command, inits[i]))

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# get-systemd.sh DIR: a root file system under DIR that boots by systemd, from the distribution's packages: unpacked, not installed, so that
+# get-systemd.sh DIR: a root file system under DIR that boots by systemd, or by OpenRC (/sbin/openrc-init), from the distribution's packages: unpacked, not installed, so that
 # no script of theirs runs. A second run finds the first one's work.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 [ $# = 1 ] || die "usage: get-systemd.sh DIR"
-# util-linux has sulogin, libpam-systemd and dbus-user-session make a user's own manager
+# Of these libpam-systemd and dbus-user-session make a user's own manager, and the libraries are what tinyvmm loads when it runs in there
 packages=(systemd systemd-sysv dbus libpam-systemd dbus-user-session base-files bash coreutils dash grep libpam-runtime login mount sed
-	util-linux)
+	util-linux libjansson4 libseccomp2 openrc)
 is_there() { [ -f "$1.packages" ] && [ "$(printf '%s\n' "${packages[@]}")" = "$(<"$1.packages")" ]; }
 ! is_there "$1" || exit 0
 mkdir -p "${1%/*}"
@@ -54,6 +54,7 @@ systemd-journal:x:101:
 user:x:1000:
 nogroup:x:65534:
 END
+mkdir -p "$new"/etc/runlevels/{sysinit,boot,default,nonetwork,shutdown}
 mkdir -p "$new"/{dev,proc,sys,run,tmp,root,home/user}
 chmod 1777 "$new/tmp"
 # Where this is not root's to give away, the test's user has no home to write to

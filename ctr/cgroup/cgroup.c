@@ -268,15 +268,17 @@ static int make_group(struct cgroup *cgroup, const struct cgroup_hierarchy *h, u
 }
 
 /* Version 2 first: what it has, version 1 need not give. */
-static int make_groups(struct cgroup *cgroup, unsigned required)
+static int make_groups(struct cgroup *cgroup, unsigned required, bool inner)
 {
 	const struct cgroup_host *host = &cgroup->host;
 	unsigned always = CONTROLLER_BIT(CONTROLLER_MEMORY) | CONTROLLER_BIT(CONTROLLER_FREEZER) | CONTROLLER_BIT(CONTROLLER_CPUACCT);
+	/* For an init to limit its services by. */
+	unsigned more = inner ? CONTROLLER_BIT(CONTROLLER_CPU) | CONTROLLER_BIT(CONTROLLER_IO) | CONTROLLER_BIT(CONTROLLER_PIDS) : 0;
 	int err = 0;
 
 	for (unsigned i = 0; !err && i < host->count; i++) {
 		if (host->hierarchy[i].v2)
-			err = make_group(cgroup, &host->hierarchy[i], (required | always) & ~mounted_v1(host));
+			err = make_group(cgroup, &host->hierarchy[i], (required | always | more) & ~mounted_v1(host));
 	}
 	for (unsigned i = 0; !err && i < host->count; i++) {
 		unsigned wanted = host->hierarchy[i].controllers & (required | always) & ~claimed(cgroup);
@@ -322,7 +324,7 @@ int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const 
 	}
 	cg->create = create;
 	cg->best_effort = best_effort;
-	err = make_groups(cg, required_controllers(limits));
+	err = make_groups(cg, required_controllers(limits), limits->inner);
 	if (!err)
 		err = cgroup_v1_set(cg, limits);
 	if (!err)

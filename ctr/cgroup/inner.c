@@ -2,6 +2,7 @@
 /* The group that a system's init divides, below the container's own: see cgroup_has_inner(). admin-guide/cgroup-v2.rst, "Delegation". */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,11 +32,14 @@ static int enter(struct cgroup *cgroup, const char *name)
 	return cgroup->inner_fd < 0 ? -errno : 0;
 }
 
-/* All that is there, whatever the init makes of it. */
+/* All that is there, whatever the init makes of it; and not more groups than can be removed again (Linux 4.14). */
 static void pass_controllers(struct cgroup *cgroup, const struct cgroup_group *group)
 {
 	char text[512];
 
+	snprintf(text, sizeof(text), "%d", CGROUP_DEPTH_MAX - 2);
+	(void)cgroup_write_at(cgroup, group->fd, "cgroup.max.depth", text);
+	(void)cgroup_write_at(cgroup, group->fd, "cgroup.max.descendants", "9999");
 	if (!cgroup_read_at(group->fd, "cgroup.controllers", text, sizeof(text)))
 		(void)cgroup_enable(cgroup, group->path, cgroup_controllers_of(text, true));
 }

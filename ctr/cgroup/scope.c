@@ -28,11 +28,12 @@
 /* --- what is sent ----------------------------------------------------------------------------------------------------------------- */
 
 /* What D-Bus aligns is aligned as in C, and every length is known but for the number of our process: so messages are structs. */
-#define FIELD(name, text_)                             \
-	struct {                                       \
-		_Alignas(8) char code, one, type, nul; \
-		uint32_t len;                          \
-		char text[sizeof(text_)];              \
+#define FIELD(name, text_)                \
+	struct {                          \
+		_Alignas(8) char code;    \
+		char one, type, nul;      \
+		uint32_t len;             \
+		char text[sizeof(text_)]; \
 	} name
 #define FIELD_IS(code, type, text)                       \
 	{                                                \
@@ -68,7 +69,8 @@ struct start {
 	FIELD(destination, SYSTEMD);
 	FIELD(member, START);
 	struct {
-		_Alignas(8) char code, one, type, nul, len, text[sizeof(START_SIGNATURE)];
+		_Alignas(8) char code;
+		char one, type, nul, len, text[sizeof(START_SIGNATURE)];
 	} signature;
 	struct {
 		_Alignas(8) uint32_t unit_len;

@@ -117,30 +117,44 @@ static uint64_t signal_mask(const char *status, const char *key)
 	return line ? strtoull(line + strlen(key), NULL, 16) : 0;
 }
 
+/* The first of those that an init may take for a power failure; 0: none of them is in the mask. */
+static int find_signal(uint64_t mask)
+{
+	const int wanted[] = {SIGRTMIN + 3, SIGPWR, SIGUSR2};
+
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		if (mask >> (wanted[i] - 1) & 1)
+			return wanted[i];
+	}
+	return 0;
+}
+
 /*
- * How an init is asked to shut down: systemd takes SIGRTMIN+3 (systemd(1)), those of System V SIGPWR, busybox's SIGUSR2 (init.c there).
- * Which it is shows in what it waits for. Everybody else gets SIGTERM.
+ * How an init is asked to shut down: systemd takes SIGRTMIN+3 (systemd(1)), those of System V and OpenRC SIGPWR, busybox's that or, once,
+ * SIGUSR2 (init.c there). Which it is shows in what it has a handler for, or else blocks, to read it from a descriptor. Everybody else gets
+ * SIGTERM.
  */
 static int shutdown_signal(const struct subject *subject, const struct spec *spec)
 {
-	const int wanted[] = {SIGRTMIN + 3, SIGPWR, SIGUSR2};
+	uint64_t caught = 0, blocked = 0;
 	char path[64], *text;
-	uint64_t mask = 0;
 	size_t len;
 
 	if (!spec->system)
 		return SIGTERM;
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)subject->status.pid);
 	if (!read_file(path, 1u << 16, &text, &len)) {
-		mask = signal_mask(text, "SigBlk:\t") | signal_mask(text, "SigCgt:\t");
+		caught = signal_mask(text, "SigCgt:\t");
+		blocked = signal_mask(text, "SigBlk:\t");
 		free(text);
 	}
-	for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
-		if (mask >> (wanted[i] - 1) & 1)
-			return wanted[i];
-	}
+	int signal = find_signal(caught);
+	if (!signal)
+		signal = find_signal(blocked);
 	/* What sigtimedwait(2) waits for shows nowhere. Busybox's init does so, and restarts at SIGTERM; another would not hear that. */
-	return mask >> (SIGTERM - 1) & 1 ? SIGTERM : SIGUSR2;
+	if (!signal)
+		signal = (caught | blocked) >> (SIGTERM - 1) & 1 ? SIGTERM : SIGUSR2;
+	return signal;
 }
 
 /* --- ending ------------------------------------------------------------------------------------------------------------------------------

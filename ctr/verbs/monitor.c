@@ -27,6 +27,11 @@ struct monitor {
 /* Once nobody waits at our start any more: messages are kept, and no directory of the host is. */
 static void settle(struct monitor *monitor)
 {
+	/* Again, after a reboot. */
+	if (monitor->ready_fd < 0) {
+		(void)!chdir("/");
+		return;
+	}
 	int fd = openat(monitor->subject->entry.fd, MESSAGES_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char byte = 0;
 
@@ -50,7 +55,7 @@ static int started(void *arg, struct container *container, struct loop *loop)
 		return err;
 	monitor->status = (struct status){.pid = container->pid, .started = time(NULL)};
 	err = status_write(&monitor->subject->entry, &monitor->status);
-	if (!err && monitor->ready_fd >= 0)
+	if (!err)
 		settle(monitor);
 	return err;
 }
@@ -74,6 +79,8 @@ static int run_once(struct monitor *monitor, const struct spec *spec)
 		return CTR_FAILED;
 	}
 	frame.output_fd = monitor->output[1];
+	/* Relative paths mean at a reboot what they meant. Where that is gone, the root says so. */
+	(void)!chdir(monitor->subject->description.directory);
 	return ctr_run_framed(spec, &frame);
 }
 

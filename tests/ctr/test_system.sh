@@ -68,7 +68,8 @@ busybox_life() {
 	local name=$1 what
 	what="busybox ($1)"
 	shift
-	works "$what: create" create "$name" --rootfs "$test_dir/busybox" --net none "$@"
+	cd "$test_dir" || exit 1
+	works "$what: create" create "$name" --rootfs busybox --net none "$@"
 	works "$what: start" start "$name"
 	check "$what: it boots" wait_until 20 says "$name" serving cat /trace
 	check "$what: its init is PID 1" says "$name" '^init$' cat /proc/1/comm
@@ -142,6 +143,53 @@ systemd_life() {
 	works "$what: delete" delete "$name"
 }
 
+openrc_life() {
+	works "OpenRC: create" create openrc --rootfs "$SYSTEMD_ROOT" --net none -- /sbin/openrc-init
+	works "OpenRC: start" start openrc
+	check "OpenRC: it comes up" wait_until 60 says openrc '^Runlevel: default' rc-status
+	verb exec openrc -- openrc-shutdown --reboot now
+	check "OpenRC: reboot" wait_until 60 is_logged openrc 2 'Starting default runlevel'
+	works "OpenRC: stop" stop openrc --timeout 60
+	verb wait openrc
+	same "OpenRC: that is status 0" 0 "$status"
+	check "OpenRC: it shut down by itself" is_logged openrc 1 'Starting shutdown runlevel'
+	works "OpenRC: delete" delete openrc
+}
+# is_logged NAME COUNT TEXT
+is_logged() { [ "$("${as[@]}" "$tinyvmm" ctr logs "$1" | grep -c "$3")" = "$2" ]; }
+
+# An ordinary user in there, outside of what his own systemd has: it gives tinyvmm a scope. For his containers the host's /proc and /sys have to
+# be there as a whole.
+users_own() {
+	local unit=(exec own -- systemd-run --quiet --wait --pipe --uid=1000 -E XDG_STATE_HOME=/tmp/state -E HOME=/tmp)
+	local slice=/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice
+	verb create own --rootfs "$SYSTEMD_ROOT" --net none --cap-add SYS_ADMIN --bind /proc:/mnt/proc --bind /sys:/mnt/sys \
+		--bind "$tinyvmm:/usr/bin/tinyvmm" --bind "$test_dir/busybox:/mnt/root"
+	verb start own
+	same "a user's systemd: where it is" running "$(systemd_up own)"
+	works "a user's systemd: it comes up" exec own -- systemctl start user@1000
+	verb "${unit[@]}" tinyvmm ctr run --rootfs /mnt/root --net none --pids 50 -- true
+	matches "a user's limit without a bus: what would help" '^125 .*systemd-run --user' "$status $output $errors"
+	unit+=(-E XDG_RUNTIME_DIR=/run/user/1000)
+	verb "${unit[@]}" tinyvmm ctr run --rootfs /mnt/root --net none --pids 50 --best-effort -- \
+		sh -c 'cat /sys/fs/cgroup/pids.max 2>/dev/null || grep -c -w pids /proc/self/cgroup'
+	# Where pids is version 1's, there is a group and no limit
+	matches "a user's limit, by his bus" '^0 (50|1)' "$status $output"
+	works "a user's kept container" "${unit[@]}" tinyvmm ctr create kept --rootfs /mnt/root --read-only --net none --env TRIED=1 --pids 50 --best-effort -- sleep 4718
+	verb "${unit[@]}" tinyvmm ctr start kept
+	check "a user's group is in his slice" says own sleep sh -c "cat /proc/\$(cat $slice/tinyvmm/kept/cgroup.procs | tail -n 1)/cmdline | tr '\\0' ' '"
+	check "and his scope beside it" says own '^tinyvmm-[0-9]*.scope$' ls "$slice"
+	verb "${unit[@]}" tinyvmm ctr exec kept -- sh -c 'echo $TRIED'
+	same "exec from elsewhere comes near" "0 1" "$status $output"
+	verb "${unit[@]}" tinyvmm ctr pause kept
+	verb "${unit[@]}" tinyvmm ctr list
+	matches "pause finds it" 'kept +paused' "$output"
+	verb "${unit[@]}" tinyvmm ctr stop kept --timeout 0
+	check "its group ended with it" says own '^gone' sh -c "test -e $slice/tinyvmm/kept || echo gone"
+	works "a user's systemd: stop" stop own --timeout 60
+	works "a user's systemd: delete" delete own
+}
+
 # Whom nobody gave a control group: it is said, and systemd's own word is the status
 systemd_alone() {
 	local fake=$test_dir/fake
@@ -177,11 +225,13 @@ if [ -n "$systemd_missing" ]; then
 else
 	aside systemd systemd_life systemd
 	aside mapped systemd_life mapped --userns
+	aside own users_own
+	aside openrc openrc_life
 fi
 wait
 cat "${logs[@]}"
 ! grep -q '^not ok' "${logs[@]}" || test_status=1
 
 same "nothing is left behind" "$before" "$(leftovers)"
-check "nor a control group" test -z "$(find /sys/fs/cgroup -regex '.*/tinyvmm/\(root\|users\|nobody\|systemd\|mapped\)')"
+check "nor a control group" test -z "$(find /sys/fs/cgroup -regex '.*/tinyvmm/\(root\|users\|nobody\|systemd\|mapped\|own\|openrc\)')"
 exit "$test_status"
