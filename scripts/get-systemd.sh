@@ -35,13 +35,13 @@ APT_CONFIG=$apt/conf package_unpack_all "$new" "${packages[@]}" ||
 	die "could not fetch the packages: is there a network, and does apt work (apt-get update)?"
 tree_merge_usr "$new"
 [ -e "$new/lib64" ] || ln -s usr/lib64 "$new/lib64"
-rm -rf "$apt" "$new"/{boot,usr/games,usr/src} "$new"/usr/share/{doc,info,locale,man,perl*,zoneinfo} "$new"/usr/lib/*/{gconv,perl*}
+rm -rf "$apt" "${new:?}"/{boot,usr/games,usr/src} "$new"/usr/share/{doc,info,locale,man,perl*,zoneinfo} "$new"/usr/lib/*/{gconv,perl*}
 
 # What the packages' own scripts would have done
 cat >"$new/etc/passwd" <<'END'
 root::0:0:root:/root:/bin/bash
 messagebus:x:100:100::/nonexistent:/usr/sbin/nologin
-user::1000:1000::/home/user:/bin/bash
+user::1000:1000::/var/user:/bin/bash
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 END
 cat >"$new/etc/group" <<'END'
@@ -55,15 +55,13 @@ user:x:1000:
 nogroup:x:65534:
 END
 mkdir -p "$new"/etc/runlevels/{sysinit,boot,default,nonetwork,shutdown}
-mkdir -p "$new"/{dev,proc,sys,run,tmp,root,home/user}
+mkdir -p "$new"/{dev,proc,sys,run,tmp,root,var/user}
 chmod 1777 "$new/tmp"
 # Where this is not root's to give away, the test's user has no home to write to
-chown 1000:1000 "$new/home/user" 2>/dev/null || true
+chown 1000:1000 "$new/var/user" 2>/dev/null || true
 for kind in account auth password; do echo "$kind required pam_permit.so" >"$new/etc/pam.d/common-$kind"; done
 printf 'session required pam_permit.so\nsession optional pam_systemd.so\n' | tee "$new/etc/pam.d/common-session" >"$new/etc/pam.d/common-session-noninteractive"
 : >"$new/etc/machine-id"
-# Nobody looks for updates of packages here, nor at the weather of a disk
-ln -sf /dev/null "$new/etc/systemd/system/fstrim.timer"
 rm -rf "$1"
 mv "$new" "$1"
 printf '%s\n' "${packages[@]}" >"$1.packages"

@@ -42,7 +42,7 @@
 #define HEADER                            \
 	char order, type, flags, version; \
 	uint32_t body_len, serial, fields_len
-#define CALL_IS(bytes, number, fields_end) 'l', 1, 0, 1, bytes, number, fields_end - HEADER_BYTES
+#define CALL_IS(bytes, number, fields_end) 'l', 1, 0, 1, (bytes), (number), (fields_end)-HEADER_BYTES
 #define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
 
 #define BUS "org.freedesktop.DBus"

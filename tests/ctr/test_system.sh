@@ -3,7 +3,7 @@
 #
 # test_system.sh TINYVMM: systems as containers: busybox's init and systemd, booted, looked into, stopped, rebooted and powered off, as root, with
 # users of their own, and as an ordinary user. SYSTEMD_ROOT is where systemd's root is kept (scripts/get-systemd.sh).
-# shellcheck disable=SC2016 # expansions are the container's
+# shellcheck disable=SC2016,SC2317 # expansions are the container's; what is called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 if [ "${1:-}" = --inside ]; then
@@ -32,7 +32,8 @@ before=$(leftovers)
 
 # verb VERB ARG...: $status, $output and $errors, as everywhere; $as is who calls it.
 as=(env XDG_STATE_HOME="$test_dir/state")
-as_user=(setpriv --reuid $uid --regid $uid --clear-groups env HOME="$test_dir/user" XDG_CACHE_HOME="$test_dir/user" XDG_STATE_HOME="$test_dir/user" XDG_RUNTIME_DIR=)
+as_user=(setpriv --reuid "$uid" --regid "$uid" --clear-groups env HOME="$test_dir/user" XDG_CACHE_HOME="$test_dir/user"
+	XDG_STATE_HOME="$test_dir/user" XDG_RUNTIME_DIR= DBUS_SESSION_BUS_ADDRESS=)
 verb() {
 	local said=$test_dir/said.$BASHPID
 	status=0
