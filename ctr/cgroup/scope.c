@@ -256,8 +256,10 @@ static int wait_until_in(const char *proc, const char *unit)
 int cgroup_scope(const char *proc)
 {
 	char unit[sizeof(((struct start *)NULL)->body.unit)];
-	/* What is below a user's manager is his already. */
-	if (is_in(proc, "/user@"))
+
+	/* What is below his manager is the user's already. */
+	snprintf(unit, sizeof(unit), "/user@%u.", geteuid());
+	if (is_in(proc, unit))
 		return -EALREADY;
 	int fd = bus_connect();
 	int err = fd < 0 ? fd : say_hello(fd);
