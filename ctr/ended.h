@@ -3,9 +3,17 @@
 #ifndef CTR_ENDED_H
 #define CTR_ENDED_H
 
+#include <sys/types.h>
+
 struct container;
 
 /* Call once, when its pid_fd is readable: waits for the process, which is no more then. Logs what the user has to know. */
 int ended_status(struct container *container);
+
+/*
+ * How the init of a system is asked to shut down: systemd takes SIGRTMIN+3 (systemd(1)), those of System V and OpenRC SIGPWR, busybox's that or, once,
+ * SIGUSR2 (init.c there). Which it is shows in what it has a handler for, or else blocks, to read it from a descriptor. Everybody else gets SIGTERM.
+ */
+int ended_signal(pid_t init);
 
 #endif

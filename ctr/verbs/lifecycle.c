@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ctr/cgroup/cgroup.h"
+#include "ctr/ended.h"
 #include "ctr/options.h"
 #include "ctr/run.h"
 #include "ctr/verbs/monitor.h"
@@ -109,54 +110,6 @@ int lifecycle_signal(const struct subject *subject, int signal)
 	return err;
 }
 
-/* A mask of /proc/PID/status, of signals as bits from 0 on. */
-static uint64_t signal_mask(const char *status, const char *key)
-{
-	const char *line = strstr(status, key);
-
-	return line ? strtoull(line + strlen(key), NULL, 16) : 0;
-}
-
-/* The first of those that an init may take for a power failure; 0: none of them is in the mask. */
-static int find_signal(uint64_t mask)
-{
-	const int wanted[] = {SIGRTMIN + 3, SIGPWR, SIGUSR2};
-
-	for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
-		if (mask >> (wanted[i] - 1) & 1)
-			return wanted[i];
-	}
-	return 0;
-}
-
-/*
- * How an init is asked to shut down: systemd takes SIGRTMIN+3 (systemd(1)), those of System V and OpenRC SIGPWR, busybox's that or, once,
- * SIGUSR2 (init.c there). Which it is shows in what it has a handler for, or else blocks, to read it from a descriptor. Everybody else gets
- * SIGTERM.
- */
-static int shutdown_signal(const struct subject *subject, const struct spec *spec)
-{
-	uint64_t caught = 0, blocked = 0;
-	char path[64], *text;
-	size_t len;
-
-	if (!spec->system)
-		return SIGTERM;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)subject->status.pid);
-	if (!read_file(path, 1u << 16, &text, &len)) {
-		caught = signal_mask(text, "SigCgt:\t");
-		blocked = signal_mask(text, "SigBlk:\t");
-		free(text);
-	}
-	int signal = find_signal(caught);
-	if (!signal)
-		signal = find_signal(blocked);
-	/* What sigtimedwait(2) waits for shows nowhere. Busybox's init does so, and restarts at SIGTERM; another would not hear that. */
-	if (!signal)
-		signal = (caught | blocked) >> (SIGTERM - 1) & 1 ? SIGTERM : SIGUSR2;
-	return signal;
-}
-
 /* --- ending ------------------------------------------------------------------------------------------------------------------------------
  */
 
@@ -179,7 +132,7 @@ static int ask_to_end(struct subject *subject, int signal)
 
 	if (!signal) {
 		err = subject_spec(subject, &spec);
-		signal = err ? SIGTERM : shutdown_signal(subject, &spec);
+		signal = err || !spec.system ? SIGTERM : ended_signal(subject->status.pid);
 		spec_release(&spec);
 	}
 	return lifecycle_signal(subject, signal);

@@ -99,6 +99,12 @@ as_a_command() {
 	tar -C "$test_dir/short" -cf "$test_dir/short.tar" .
 	verb run --rootfs "$test_dir/short" --net none -- /sbin/init
 	matches "init as a command is a system" '^0 .*up' "$status $output"
+	inittab "$test_dir/front" '::sysinit:/bin/echo up' '::respawn:/bin/serve' '::shutdown:/bin/echo down'
+	env "$tinyvmm" ctr run --rootfs "$test_dir/front" --net none --timeout 60 >"$test_dir/front.out" 2>&1 &
+	wait_until 20 grep -q up "$test_dir/front.out"
+	kill -TERM $!
+	wait $!
+	matches "a system in front shuts down at SIGTERM" "^0 .*down" "$? $(tr '\n' ' ' <"$test_dir/front.out")"
 	verb run --image "$test_dir/short.tar" --net none
 	matches "init of an archive without a command" '^0 .*up' "$status $output"
 	verb run --rootfs "$test_dir/short" --net none --cap-drop SETUID -- sh -c 'poweroff -f; echo on'
