@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctr/options.h"
 #include "ctr/passwd.h"
 #include "ctr/reaper_blob.h"
 #include "ctr/start.h"
@@ -89,6 +90,7 @@ static int check_user(const struct container *container, const struct passwd_use
 static void fill_plan(const struct container *container, const struct passwd_user *user, struct reaper_plan *plan)
 {
 	const struct spec *spec = container->spec;
+	const struct caps caps = spec_caps(spec);
 
 	plan->flags = (spec->init ? REAPER_STAY : 0) | (container->terminal ? REAPER_TTY : 0) |
 		      (spec->no_new_privs ? REAPER_NO_NEW_PRIVS : 0) | (spec->seccomp ? 0 : REAPER_FILTER_SELF) |
@@ -98,9 +100,9 @@ static void fill_plan(const struct container *container, const struct passwd_use
 	plan->group_count = container->map.deny_groups ? UINT32_MAX : user->group_count;
 	for (unsigned i = 0; i < user->group_count; i++)
 		plan->groups[i] = user->groups[i];
-	plan->bounding = spec->caps.bounding;
-	plan->permitted = spec->caps.permitted;
-	plan->ambient = spec->caps.ambient;
+	plan->bounding = caps.bounding;
+	plan->permitted = caps.permitted;
+	plan->ambient = caps.ambient;
 	/* In a user namespace they were set before, by who may raise them. */
 	plan->limit_set = container->map.userns ? 0 : spec->rlimit_set;
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++) {

@@ -23,6 +23,7 @@
 #include "ctr/child_impl.h"
 #include "ctr/content.h"
 #include "ctr/namespaces.h"
+#include "ctr/options.h"
 #include "ctr/start.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
@@ -76,6 +77,7 @@ static int fill_root(struct container *container)
 		.map = &container->map,
 		.rootfs = &container->rootfs,
 		.nameserver = container->spec->net == NET_USER ? USER_NAMESERVER : NULL,
+		.own_groups = container->cgroup && cgroup_has_inner(container->cgroup),
 	};
 	int err = container->spec->isolation == ISOLATION_CHROOT ? 0 : content_mount(&content);
 
@@ -131,8 +133,9 @@ static void ask_image(struct container *container, struct spec *spec)
 		return;
 	if (!spec->command) {
 		spec->command = image_command(image);
-		/* A command, not a system: it gets what a command of the user's would have. */
-		spec->init = spec->command != NULL;
+		/* A command gets what a command of the user's would have. */
+		spec->system = !spec->command || spec_is_init(*spec->command);
+		spec->init = !spec->system;
 	}
 	if (!spec->user && image->user && *image->user)
 		spec->user = image->user;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,12 +90,18 @@ static int mount_sys(const struct content *content)
 	return content_attach(content, fd, "sys", content_may_make(content));
 }
 
-/* With a cgroup namespace its root is the container's group. Without one it would show the host's (CVE-2023-25809). */
+/*
+ * With a cgroup namespace its root is the container's group. Without one it would show the host's (CVE-2023-25809). A system gets version 2
+ * also where the host mounts version 1's at that place: an init needs groups, not controllers.
+ */
 static int mount_cgroup(const struct content *content)
 {
-	if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) || !namespace_is_new(content->spec, NS_CGROUP, content->map->userns))
+	bool own = content->spec->system && content->own_groups;
+
+	if ((!own && access("/sys/fs/cgroup/cgroup.controllers", F_OK)) ||
+	    !namespace_is_new(content->spec, NS_CGROUP, content->map->userns))
 		return 0;
-	int fd = mount_new("cgroup2", NULL, NO_EXEC | MOUNT_ATTR_RDONLY);
+	int fd = mount_new("cgroup2", NULL, NO_EXEC | (own ? 0 : MOUNT_ATTR_RDONLY));
 	int target = fd < 0 ? fd : target_open_real(content->rootfs->fd, "sys/fs/cgroup", false);
 	/* A convenience: its absence takes nothing away that is promised. */
 	if (target >= 0)
@@ -102,6 +109,22 @@ static int mount_cgroup(const struct content *content)
 	close_fd(&fd);
 	close_fd(&target);
 	return 0;
+}
+
+/* Of all inits that one alone must have groups: it would say no more than "Permission denied", and stay. */
+static void warn_of_groups(const struct content *content)
+{
+	char path[64], target[PATH_MAX];
+	int fd = target_open(content->rootfs->fd, "sbin/init", TARGET_FILE, false);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ssize_t len = fd < 0 ? -1 : readlink(path, target, sizeof(target) - 1);
+	target[len < 0 ? 0 : len] = '\0';
+	if (strstr(target, "/systemd"))
+		log_warn("systemd won't start without a control group of version 2 of its own, and there is none to be had: be root where "
+			 "one is "
+			 "mounted (mount -t cgroup2 cgroup2 DIRECTORY), or: systemd-run --user --scope -p Delegate=yes tinyvmm ...");
+	close_fd(&fd);
 }
 
 /* --- files of ours ------------------------------------------------------------------------------------------------------------------ */
@@ -228,6 +251,31 @@ static int mount_tmpfs(const struct content *content, const struct spec_tmpfs *t
 	return err;
 }
 
+/*
+ * What an init expects to find empty when it starts (systemd's container interface), and may not be able to mount itself; Debian's systemd
+ * wants the second, too. An image without such a directory has an init that does without.
+ */
+static int mount_run(const struct content *content)
+{
+	static const struct {
+		char path[12], mode[12];
+	} mounts[] = {{"run", "mode=0755"}, {"run/lock", "mode=1777"}};
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < sizeof(mounts) / sizeof(*mounts); i++) {
+		const char *const options[] = {mounts[i].mode, NULL};
+		int fd = mount_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		int target = fd < 0 ? fd : target_open(content->rootfs->fd, mounts[i].path, TARGET_DIR, i || content_may_make(content));
+		err = target < 0 ? target : mount_attach(fd, target);
+		close_fd(&fd);
+		close_fd(&target);
+	}
+	if (!err || err == -ENOENT)
+		return 0;
+	log_error("/run: can't be mounted in the container: %s", strerror(-err));
+	return err;
+}
+
 /* --- names --------------------------------------------------------------------------------------------------------------------------- */
 
 /* A link that leads nowhere (systemd-resolved's) makes way: what we remove it from is a copy. */
@@ -313,6 +361,10 @@ int content_mount(const struct content *content)
 		err = restrict_paths(content, covers);
 	if (!err)
 		err = write_names(content, covers);
+	if (!err && spec->system)
+		err = mount_run(content);
+	if (!err && spec->system && spec->isolation == ISOLATION_FULL && !content->own_groups)
+		warn_of_groups(content);
 	for (unsigned i = 0; !err && i < spec->tmpfs_count; i++)
 		err = mount_tmpfs(content, &spec->tmpfs[i]);
 	for (unsigned i = 0; !err && i < spec->bind_count; i++)

@@ -14,6 +14,7 @@ struct content {
 	const struct spec *spec;
 	const struct idmap *map;
 	const struct rootfs *rootfs;
+	bool own_groups;	/* the container may make control groups below its own */
 	const char *nameserver; /* for /etc/resolv.conf; NULL: the host's file */
 };
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include "ctr/run.h"
 #include "ctr/start.h"
 #include "guest/reaper.h"
+#include "vmm/util/io.h"
 #include "vmm/util/log.h"
 #include "vmm/util/process.h"
 
@@ -137,6 +139,50 @@ int ended_status(struct container *container)
 	case REAPER_ENDED:
 		return shell_status(container, (int)first->detail);
 	default:
-		return container->spec->command ? shell_status(container, status) : system_status(container, status);
+		return container->spec->system ? system_status(container, status) : shell_status(container, status);
 	}
+}
+
+/* --- asked to end ------------------------------------------------------------------------------------------------------------------------
+ */
+
+/* A mask of /proc/PID/status, of signals as bits from 0 on. */
+static uint64_t signal_mask(const char *status, const char *key)
+{
+	const char *line = strstr(status, key);
+
+	return line ? strtoull(line + strlen(key), NULL, 16) : 0;
+}
+
+/* The first of those that an init may take for a power failure; 0: none of them is in the mask. */
+static int find_signal(uint64_t mask)
+{
+	const int wanted[] = {SIGRTMIN + 3, SIGPWR, SIGUSR2};
+
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		if (mask >> (wanted[i] - 1) & 1)
+			return wanted[i];
+	}
+	return 0;
+}
+
+int ended_signal(pid_t init)
+{
+	uint64_t caught = 0, blocked = 0;
+	char path[64], *text;
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)init);
+	if (!read_file(path, 1u << 16, &text, &len)) {
+		caught = signal_mask(text, "SigCgt:\t");
+		blocked = signal_mask(text, "SigBlk:\t");
+		free(text);
+	}
+	int signal = find_signal(caught);
+	if (!signal)
+		signal = find_signal(blocked);
+	/* What sigtimedwait(2) waits for shows nowhere. Busybox's init does so, and restarts at SIGTERM; another would not hear that. */
+	if (!signal)
+		signal = (caught | blocked) >> (SIGTERM - 1) & 1 ? SIGTERM : SIGUSR2;
+	return signal;
 }

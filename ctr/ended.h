@@ -4,6 +4,7 @@
 #define CTR_ENDED_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct container;
 struct spec;
@@ -16,5 +17,11 @@ int ended_status(struct container *container);
 
 /* For messages of what ran out of memory: how much it takes, when the limit is so low that it matters; else "". */
 const char *ended_memory_hint(const struct spec *spec);
+
+/*
+ * How the init of a system is asked to shut down: systemd takes SIGRTMIN+3 (systemd(1)), those of System V and OpenRC SIGPWR, busybox's that or, once,
+ * SIGUSR2 (init.c there). Which it is shows in what it has a handler for, or else blocks, to read it from a descriptor. Everybody else gets SIGTERM.
+ */
+int ended_signal(pid_t init);
 
 #endif

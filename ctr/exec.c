@@ -338,6 +338,9 @@ static int clone_child(struct joining *j)
 	if (err)
 		return err;
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	/* Where our group and the container's have nobody's above them, systemd may bring us near. */
+	if (pid < 0 && errno == EACCES && !cgroup_scope("/proc"))
+		pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (!pid)
 		join(j, j->flags & ~early & ~(uint64_t)CLONE_NEWPID);
 	if (pid < 0) {
@@ -429,6 +432,8 @@ static int open_cgroup(struct joining *j)
 	/* There may be none for an ordinary user's: check_place() knows. */
 	if (err == -ENOENT)
 		return 0;
+	if (!err)
+		err = cgroup_enter_inner(j->cgroup);
 	if (err)
 		log_error("container '%s': its control group can't be opened: %s", name_of(j), strerror(-err));
 	return err;

@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -472,18 +471,6 @@ const struct option_def ctr_run_options[] = {
 const unsigned ctr_run_option_count = sizeof(ctr_run_options) / sizeof(*ctr_run_options);
 _Static_assert(sizeof(ctr_run_options) / sizeof(*ctr_run_options) <= OPTIONS_MAX, "struct options.seen has a bit for each option");
 
-/* A system's own init ends by reboot(2), which in a PID namespace of its own ends that alone (pid_namespaces(7)). */
-static void let_init_end(struct spec *spec)
-{
-	uint64_t usual = caps_default();
-
-	/* Who drops capabilities has said which there are to be. */
-	if (spec->ns[NS_PID].share || spec->ns[NS_PID].join || (spec->caps.bounding & usual) != usual)
-		return;
-	spec->caps.bounding |= 1ull << CAP_SYS_BOOT;
-	spec->caps.permitted |= 1ull << CAP_SYS_BOOT;
-}
-
 static enum options_result parse(struct options *options, struct spec *spec, int argc, char **argv)
 {
 	options->defs = ctr_run_options;
@@ -497,12 +484,11 @@ static enum options_result parse(struct options *options, struct spec *spec, int
 	/* The chroot rung has whatever network there is. */
 	if (spec->isolation == ISOLATION_CHROOT && spec->net == NET_USER && !spec->netdev.forwards)
 		spec->net = NET_HOST;
-	if (!spec->command || spec->isolation == ISOLATION_CHROOT)
+	spec->system = !spec->command || spec_is_init(*spec->command);
+	if (spec->system || spec->isolation == ISOLATION_CHROOT)
 		spec->init = false;
-	if (!spec->command && spec->root != ROOT_IMAGE) {
-		let_init_end(spec);
+	if (spec->system)
 		spec->terminal = true;
-	}
 	return options->faults + spec_check(spec) ? OPTIONS_BAD : OPTIONS_RUN;
 }
 

@@ -27,6 +27,10 @@ const char *ctr_take_env(struct options *options, char *value);
 /* Defaults: a full container of nothing yet. */
 void spec_init(struct spec *spec);
 void spec_release(struct spec *spec);
+/* Does a command of this name start a system? */
+bool spec_is_init(const char *command);
+/* Its capabilities, with what a system has besides. */
+struct caps spec_caps(const struct spec *spec);
 /* Logs every fault of the whole and returns their number. Opens nothing. */
 unsigned spec_check(const struct spec *spec);
 

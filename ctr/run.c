@@ -52,6 +52,11 @@ static void hand_on(const struct run *run, int signal)
 	syscall(SYS_pidfd_send_signal, run->container.pid_fd, signal, NULL, 0);
 }
 
+static bool asks_to_end(uint32_t signal)
+{
+	return signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM;
+}
+
 static void signalled(void *arg, uint32_t events)
 {
 	struct run *run = arg;
@@ -60,7 +65,10 @@ static void signalled(void *arg, uint32_t events)
 	(void)events;
 	if (read(run->signals.fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo != SIGWINCH)
+	/* To an init these mean other things: that it reads its files again, or reboots. */
+	if (info.ssi_signo != SIGWINCH && run->spec->system && !run->frame->start && asks_to_end(info.ssi_signo))
+		hand_on(run, ended_signal(run->container.pid));
+	else if (info.ssi_signo != SIGWINCH)
 		hand_on(run, (int)info.ssi_signo);
 	else if (run->frame->resized)
 		run->frame->resized(run->frame->arg);

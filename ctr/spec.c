@@ -2,6 +2,7 @@
 /* A container's description as a whole: see options.h for what is here. */
 #include "ctr/spec.h"
 
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,33 @@ void spec_release(struct spec *spec)
 	free(spec->env);
 	free(spec->argv);
 	spec->env = spec->argv = NULL;
+}
+
+bool spec_is_init(const char *command)
+{
+	static const char inits[][32] = {"/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd",
+					 "/sbin/openrc-init"};
+
+	for (unsigned i = 0; i < sizeof(inits) / sizeof(*inits); i++) {
+		if (!strcmp(command, inits[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A system's own init ends by reboot(2), which in a PID namespace of its own ends that alone (pid_namespaces(7)). */
+struct caps spec_caps(const struct spec *spec)
+{
+	const struct spec_namespace_choice *pid = &spec->ns[NS_PID];
+	struct caps caps = spec->caps;
+	uint64_t usual = caps_default();
+
+	/* Who drops capabilities has said which there are to be. */
+	if (spec->system && !pid->share && !pid->join && (caps.bounding & usual) == usual) {
+		caps.bounding |= 1ull << CAP_SYS_BOOT;
+		caps.permitted |= 1ull << CAP_SYS_BOOT;
+	}
+	return caps;
 }
 
 static unsigned fault(bool wrong, const char *text)

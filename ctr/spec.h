@@ -75,6 +75,7 @@ struct spec {
 	bool oom_score_set;
 	int oom_score;		   /* [process.oomScoreAdj] */
 	bool init;		   /* a PID 1 of ours above the command */
+	bool system;		   /* no command, but an init that is PID 1; without one of ours, unless an image still names a command */
 	bool terminal;		   /* [process.terminal] in the background: it gets one; in the foreground the caller's decides */
 
 	/* [mounts] */

@@ -18,6 +18,7 @@
 
 #include "ctr/ended.h"
 #include "ctr/namespaces.h"
+#include "ctr/options.h"
 #include "vmm/core/loop.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
@@ -102,11 +103,11 @@ static int open_joined(struct container *container)
 int container_filter(struct container *container)
 {
 	const struct spec *spec = container->spec;
+	uint64_t caps = spec_caps(spec).bounding;
 
 	if (spec->isolation != ISOLATION_FULL || (spec->seccomp && !strcmp(spec->seccomp, "off")))
 		return 0;
-	return spec->seccomp ? seccomp_load(&container->filter, spec->seccomp, spec->caps.bounding)
-			     : seccomp_default(&container->filter, spec->caps.bounding);
+	return spec->seccomp ? seccomp_load(&container->filter, spec->seccomp, caps) : seccomp_default(&container->filter, caps);
 }
 
 int container_channels(struct container *container)
@@ -125,6 +126,8 @@ static int prepare_cgroup(struct container *container)
 
 	if (spec->isolation != ISOLATION_FULL)
 		return 0;
+	limits.inner = spec->system;
+	limits.inner_owner = container->map.userns ? container->map.uid[0].outside : 0;
 	/* An ordinary user can neither make nodes nor use those of file systems that it mounts. */
 	if (geteuid() && !limits.device_count)
 		limits.devices_restricted = false;

@@ -32,21 +32,8 @@ exec 9>"$system.lock"
 flock 9
 new=$system.new
 
-# Packages of before merged-/usr have their files in /lib and /bin
-merge_usr() {
-	local name
-	for name in bin sbin lib; do
-		mkdir -p "$1/usr/$name"
-		if [ -d "$1/$name" ] && ! [ -L "$1/$name" ]; then
-			cp -a "$1/$name/." "$1/usr/$name/"
-			rm -rf "${1:?}/$name"
-		fi
-		[ -L "$1/$name" ] || ln -s "usr/$name" "$1/$name"
-	done
-}
-
 tidy() {
-	merge_usr "$new"
+	tree_merge_usr "$new"
 	rm -rf "$new"/usr/share/{doc,man,locale,info} "${new:?}"/{boot,dev,proc,sys,run}
 	chmod -R u+w,a+rX "$new"
 }

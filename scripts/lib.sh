@@ -147,6 +147,19 @@ tree_base() {
 	printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' >"$root/etc/hosts"
 }
 
+# tree_merge_usr ROOT: packages of before merged-/usr have their files in /lib and /bin.
+tree_merge_usr() {
+	local name
+	for name in bin sbin lib; do
+		mkdir -p "$1/usr/$name"
+		if [ -d "$1/$name" ] && ! [ -L "$1/$name" ]; then
+			cp -a "$1/$name/." "$1/usr/$name/"
+			rm -rf "${1:?}/$name"
+		fi
+		[ -L "$1/$name" ] || ln -s "usr/$name" "$1/$name"
+	done
+}
+
 # Prints the files that the dynamic linker takes for a program or library, itself included.
 elf_closure() {
 	local file=$1

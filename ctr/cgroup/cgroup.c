@@ -10,8 +10,8 @@
  * Where: "/tinyvmm/NAME" at the top, which is root's; else as a sibling of our own group, when the group above is ours to write (systemd's
  * user slices); else below our own. Version 2 gives controllers only to groups whose parent has no processes ("no internal processes"),
  * hence that order. /tinyvmm itself stays when a group goes: the next start finds it.
- *
- * Left out: asking systemd for a scope over D-Bus. `systemd-run --user --scope -p Delegate=yes` does it, and the messages say so.
+ * In a user's slices containers are beside the scope that systemd made for one of them, so that each finds all. That scope lives as long
+ * as its container, and for it systemd leaves the controllers on in the slice.
  */
 #include "ctr/cgroup/cgroup.h"
 
@@ -72,7 +72,7 @@ const struct cgroup_group *cgroup_group_of(const struct cgroup *cgroup, enum cgr
 
 /* --- places -------------------------------------------------------------------------------------------------------------------- */
 
-#define PLACES_MAX 3
+#define PLACES_MAX 4
 
 struct places {
 	char path[PLACES_MAX][PATH_MAX];
@@ -193,8 +193,7 @@ static bool may_try_next(int err)
 	return err == -EACCES || err == -EPERM || err == -EROFS || err == -ENOENT;
 }
 
-/* Version 2: lets the groups below `place` have these controllers, and says which of them they got. */
-static unsigned enable_controllers(struct cgroup *cgroup, const char *place, unsigned bits)
+unsigned cgroup_enable(struct cgroup *cgroup, const char *place, unsigned bits)
 {
 	char text[512] = "", line[256] = "";
 	int dir = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -237,9 +236,9 @@ static unsigned enable_below(struct cgroup *cgroup, const char *place, unsigned 
 		return 0;
 	bits = cgroup_controllers_of(text, true) & wanted;
 	if (bits)
-		bits = enable_controllers(cgroup, place, bits);
+		bits = cgroup_enable(cgroup, place, bits);
 	if (bits && snprintf(path, sizeof(path), "%s/" CGROUP_PARENT, place) < (int)sizeof(path))
-		bits = enable_controllers(cgroup, path, bits);
+		bits = cgroup_enable(cgroup, path, bits);
 	return bits;
 }
 
@@ -269,15 +268,17 @@ static int make_group(struct cgroup *cgroup, const struct cgroup_hierarchy *h, u
 }
 
 /* Version 2 first: what it has, version 1 need not give. */
-static int make_groups(struct cgroup *cgroup, unsigned required)
+static int make_groups(struct cgroup *cgroup, unsigned required, bool inner)
 {
 	const struct cgroup_host *host = &cgroup->host;
 	unsigned always = CONTROLLER_BIT(CONTROLLER_MEMORY) | CONTROLLER_BIT(CONTROLLER_FREEZER) | CONTROLLER_BIT(CONTROLLER_CPUACCT);
+	/* For an init to limit its services by. */
+	unsigned more = inner ? CONTROLLER_BIT(CONTROLLER_CPU) | CONTROLLER_BIT(CONTROLLER_IO) | CONTROLLER_BIT(CONTROLLER_PIDS) : 0;
 	int err = 0;
 
 	for (unsigned i = 0; !err && i < host->count; i++) {
 		if (host->hierarchy[i].v2)
-			err = make_group(cgroup, &host->hierarchy[i], (required | always) & ~mounted_v1(host));
+			err = make_group(cgroup, &host->hierarchy[i], (required | always | more) & ~mounted_v1(host));
 	}
 	for (unsigned i = 0; !err && i < host->count; i++) {
 		unsigned wanted = host->hierarchy[i].controllers & (required | always) & ~claimed(cgroup);
@@ -302,6 +303,7 @@ static int cgroup_alloc(struct cgroup **cgroup, const char *proc, const char *na
 	int err = snprintf(cg->name, sizeof(cg->name), "%s", name) >= (int)sizeof(cg->name) ? -ENAMETOOLONG : 0;
 	if (!err)
 		err = cgroup_host_find(&cg->host, proc);
+	cg->inner_fd = -1;
 	if (err)
 		free(cg);
 	else
@@ -322,13 +324,15 @@ int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const 
 	}
 	cg->create = create;
 	cg->best_effort = best_effort;
-	err = make_groups(cg, required_controllers(limits));
+	err = make_groups(cg, required_controllers(limits), limits->inner);
 	if (!err)
 		err = cgroup_v1_set(cg, limits);
 	if (!err)
 		err = cgroup_v2_set(cg, limits);
 	if (!err)
 		err = cgroup_devices_set(cg, limits);
+	if (!err && limits->inner)
+		err = cgroup_make_inner(cg, limits->inner_owner);
 	if (!err) {
 		cgroup_sweep(cg, proc);
 		*cgroup = cg;
@@ -341,6 +345,9 @@ int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const 
 
 int cgroup_new(struct cgroup **cgroup, const char *name, const struct cgroup_limits *limits, bool best_effort)
 {
+	/* Without it what follows fails, and says why. */
+	if (geteuid() && (limits->inner || required_controllers(limits)))
+		(void)cgroup_scope("/proc");
 	return cgroup_new_from(cgroup, "/proc", 0, name, limits, best_effort);
 }
 
@@ -352,6 +359,10 @@ static void open_group(struct cgroup *cgroup, const struct cgroup_hierarchy *h, 
 	unsigned found = cgroup->count;
 
 	find_places(places, h);
+	/* Where those are that systemd was asked for, wherever we are. */
+	snprintf(text, sizeof(text), "/user.slice/user-%u.slice/user@%u.service/app.slice", geteuid(), geteuid());
+	if (h->v2)
+		add_place(places, h->mount, text, strlen(text));
 	for (unsigned i = 0; i < places->count && cgroup->count == found; i++) {
 		if (asprintf(&path, "%s/" CGROUP_PARENT "/%s", places->path[i], cgroup->name) < 0)
 			return;
@@ -401,6 +412,7 @@ void cgroup_free(struct cgroup *cgroup)
 		close_fd(&cgroup->group[i].fd);
 		free(cgroup->group[i].path);
 	}
+	close_fd(&cgroup->inner_fd);
 	cgroup_host_release(&cgroup->host);
 	free(cgroup);
 }
@@ -411,7 +423,7 @@ int cgroup_clone_fd(const struct cgroup *cgroup)
 {
 	for (unsigned i = 0; i < cgroup->count; i++) {
 		if (cgroup->group[i].v2)
-			return cgroup->group[i].fd;
+			return cgroup->inner_fd >= 0 ? cgroup->inner_fd : cgroup->group[i].fd;
 	}
 	return -1;
 }
@@ -426,7 +438,7 @@ static int join(const struct cgroup *cgroup, const char *who, bool all)
 		const char *file = !group->v2 && !strcmp(who, "0") ? "tasks" : "cgroup.procs";
 		if (group->fd < 0 || (group->v2 && !all))
 			continue;
-		err = cgroup_write_at(cgroup, group->fd, file, who);
+		err = cgroup_write_at(cgroup, group->v2 ? cgroup_clone_fd(cgroup) : group->fd, file, who);
 		if (err)
 			log_error("process %s can't join the control group %s: %s%s", who, group->path, strerror(-err),
 				  err == -EACCES || err == -EPERM ? ": it takes permission to write the group that is above both, too"

@@ -4,8 +4,8 @@
  * both ("hybrid": each controller where it is mounted), found at run time.
  *
  * A group is made below the one that the host gives us: version 1, /tinyvmm/NAME in each hierarchy, for root; version 2, for root the
- * same at the top, else below our own group where that is delegated (systemd: a transient scope asked for over D-Bus, else our
- * own group's parent if it is writable). Names are checked by the caller (letters, digits, _ + - .).
+ * same at the top, else beside or below our own group where that is delegated; where it is not and something needs a group, systemd is asked for
+ * a transient scope over D-Bus first. Names are checked by the caller (letters, digits, _ + - .).
  *
  * A limit that the host can't enforce (controller missing, not delegated, no privilege) is an error that says which and why, or with
  * best_effort a warning. Without any limit a missing or unwritable hierarchy is passed over in silence.
@@ -60,6 +60,8 @@ struct cgroup_limits {
 	uint32_t net_class;	 /* v1 only: net_cls.classid */
 	struct cgroup_net_prio net_prio[CGROUP_NET_PRIO_MAX];
 	unsigned net_prio_count; /* v1 only: net_prio.ifpriomap */
+	bool inner;		 /* processes may make groups of their own, in version 2: see cgroup_has_inner() */
+	uid_t inner_owner;	 /* who inside may */
 };
 
 struct cgroup;
@@ -73,10 +75,27 @@ struct cgroup;
  * caller's to keep apart.
  */
 int cgroup_new(struct cgroup **cgroup, const char *name, const struct cgroup_limits *limits, bool best_effort);
+/*
+ * Moves the calling process, an ordinary user's, into a scope that his systemd makes for it (by DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR).
+ * cgroup_new() does that by itself where something needs a group. 0 or a negative errno: -EALREADY, he has a place below that systemd; -ENOENT,
+ * -ECONNREFUSED and the like, there is no bus. Logged is only what systemd answers. `proc` is "/proc", but in tests.
+ */
+int cgroup_scope(const char *proc);
 /* An existing one, for exec, pause, stats and removal. -ENOENT, not logged. */
 int cgroup_open(struct cgroup **cgroup, const char *name);
 /* Closes descriptors; the group stays. Accepts NULL. */
 void cgroup_free(struct cgroup *cgroup);
+
+/*
+ * Whether processes that join it come into a group below it, which is theirs to divide: an init's. The limits' files are above what they see, as
+ * nothing else keeps the host's root from writing there. False where version 2 has no group for us.
+ */
+bool cgroup_has_inner(const struct cgroup *cgroup);
+/*
+ * For one that was opened: who joins it from now on comes into a group in the inner one, if there is that. Version 2 takes no processes into a group that gave
+ * controllers on, as an init's does. 0 or a negative errno, not logged.
+ */
+int cgroup_enter_inner(struct cgroup *cgroup);
 
 /* A descriptor for CLONE_INTO_CGROUP, -1 when version 2 has no group for us here. The group's own. */
 int cgroup_clone_fd(const struct cgroup *cgroup);

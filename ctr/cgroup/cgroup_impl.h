@@ -65,6 +65,7 @@ struct cgroup {
 	struct cgroup_host host;
 	struct cgroup_group group[CGROUP_HIERARCHIES_MAX];
 	unsigned count;
+	int inner_fd;		   /* of the group below ours that is joined in its place; -1: none */
 	int why[CONTROLLER_COUNT]; /* the errno for which a controller is missing; 0: nobody has it */
 };
 
@@ -95,10 +96,15 @@ int64_t cgroup_now_ms(void);
 /* sweep.c: removes what killed runs left. */
 void cgroup_sweep(const struct cgroup *cgroup, const char *proc);
 
+/* inner.c */
+int cgroup_make_inner(struct cgroup *cgroup, uid_t owner);
+
 /* cgroup.c */
 int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const char *name, const struct cgroup_limits *limits,
 		    bool best_effort);
 int cgroup_open_from(struct cgroup **cgroup, const char *proc, const char *name);
+/* Version 2: lets the groups below `place` have these controllers, and says which of them they got. */
+unsigned cgroup_enable(struct cgroup *cgroup, const char *place, unsigned bits);
 /* The group that serves this controller, or NULL. */
 const struct cgroup_group *cgroup_group_of(const struct cgroup *cgroup, enum cgroup_controller controller);
 

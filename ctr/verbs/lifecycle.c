@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ctr/cgroup/cgroup.h"
+#include "ctr/ended.h"
 #include "ctr/options.h"
 #include "ctr/run.h"
 #include "ctr/verbs/monitor.h"
@@ -109,39 +110,6 @@ int lifecycle_signal(const struct subject *subject, int signal)
 	return err;
 }
 
-/* A mask of /proc/PID/status, of signals as bits from 0 on. */
-static uint64_t signal_mask(const char *status, const char *key)
-{
-	const char *line = strstr(status, key);
-
-	return line ? strtoull(line + strlen(key), NULL, 16) : 0;
-}
-
-/*
- * How an init is asked to shut down: systemd takes SIGRTMIN+3 (systemd(1)), those of System V SIGPWR, busybox's SIGUSR2 (init.c there).
- * Which it is shows in what it waits for. Everybody else gets SIGTERM.
- */
-static int shutdown_signal(const struct subject *subject, const struct spec *spec)
-{
-	const int wanted[] = {SIGRTMIN + 3, SIGPWR, SIGUSR2};
-	char path[64], *text;
-	uint64_t mask = 0;
-	size_t len;
-
-	if (spec->command || spec->root == ROOT_IMAGE)
-		return SIGTERM;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)subject->status.pid);
-	if (!read_file(path, 1u << 16, &text, &len)) {
-		mask = signal_mask(text, "SigBlk:\t") | signal_mask(text, "SigCgt:\t");
-		free(text);
-	}
-	for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
-		if (mask >> (wanted[i] - 1) & 1)
-			return wanted[i];
-	}
-	return SIGTERM;
-}
-
 /* --- ending ------------------------------------------------------------------------------------------------------------------------------
  */
 
@@ -164,7 +132,7 @@ static int ask_to_end(struct subject *subject, int signal)
 
 	if (!signal) {
 		err = subject_spec(subject, &spec);
-		signal = err ? SIGTERM : shutdown_signal(subject, &spec);
+		signal = err || !spec.system ? SIGTERM : ended_signal(subject->status.pid);
 		spec_release(&spec);
 	}
 	return lifecycle_signal(subject, signal);

@@ -67,8 +67,13 @@ static int started(void *arg, struct container *container, struct loop *loop)
 		return err;
 	monitor->status = (struct status){.pid = container->pid, .started = time(NULL)};
 	err = status_write(&monitor->subject->entry, &monitor->status);
-	if (err || monitor->ready_fd < 0)
+	if (err)
 		return err;
+	if (monitor->ready_fd < 0) {
+		/* Again, after a reboot. */
+		(void)!chdir("/");
+		return 0;
+	}
 	settle(&monitor->subject->entry);
 	monitor->container = container;
 	monitor->loop = loop;
@@ -99,6 +104,8 @@ static int run_once(struct monitor *monitor, const struct spec *spec)
 		return CTR_FAILED;
 	}
 	frame.output_fd = monitor->output[1];
+	/* Relative paths mean at a reboot what they meant. Where that is gone, the root says so. */
+	(void)!chdir(monitor->subject->description.directory);
 	return ctr_run_framed(spec, &frame);
 }
 

@@ -48,6 +48,12 @@ case " $* " in
 	done
 	;;
 esac
+case " $* " in
+*/test_system.sh*)
+	scripts/get-systemd.sh build/systemd >&2
+	files+=(--file build/systemd:/src/build/systemd --file build/systemd.packages:/src/build/systemd.packages)
+	;;
+esac
 # What trees are compared by: busybox's tell and know less
 case " $* " in
 */test_files.sh*) for program in find tar; do programs+=(--program "$(program_path "$program")"); done ;;

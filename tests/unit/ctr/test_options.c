@@ -61,9 +61,21 @@ static void defaults(void **state)
 	assert_string_equal(spec.command[0], "true");
 	assert_string_equal(spec.command[1], "x");
 	assert_null(spec.command[2]);
-	/* A system starts as PID 1. */
-	good("");
-	assert_false(spec.init);
+	assert_false(spec.system || spec.terminal);
+	/* A system starts as PID 1, and has a terminal. */
+	static const char *const systems[] = {"",
+					      "-- /sbin/init",
+					      "-- /usr/sbin/init 3",
+					      "-- /lib/systemd/systemd",
+					      "-- /usr/lib/systemd/systemd",
+					      "-- /sbin/openrc-init"};
+	for (unsigned i = 0; i < sizeof(systems) / sizeof(*systems); i++) {
+		good(systems[i]);
+		assert_true(spec.system && spec.terminal);
+		assert_false(spec.init);
+	}
+	good("-- init");
+	assert_true(spec.init && !spec.system);
 }
 
 static void roots(void **state)
@@ -141,9 +153,13 @@ static void capabilities(void **state)
 	/* A system's init may end its PID namespace, and nothing else by that. */
 	assert_int_equal(caps_parse("SYS_BOOT", &admin), 0);
 	good("");
-	assert_true(spec.caps.bounding & admin);
+	assert_true(spec_caps(&spec).bounding & spec_caps(&spec).permitted & admin);
 	good("--share pid=host");
-	assert_false(spec.caps.bounding & admin);
+	assert_false(spec_caps(&spec).bounding & admin);
+	good("--cap-drop SETUID");
+	assert_false(spec_caps(&spec).bounding & admin);
+	good("-- sh");
+	assert_false(spec_caps(&spec).bounding & admin);
 }
 
 static void process(void **state)

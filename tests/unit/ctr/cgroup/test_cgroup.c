@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ctr/cgroup/cgroup.c and its parts on this host's own control groups: made, joined, limited, frozen, out of memory, removed. Each test runs on
- * the hierarchies as they are and, where both versions are mounted, on each version alone. What the host can't do is skipped, with the
- * reason.
+ * ctr/cgroup/cgroup.c and its parts on this host's own control groups: made, joined, limited, frozen, out of memory, removed. Each test
+ * runs on the hierarchies as they are and, where both versions are mounted, on each version alone. What the host can't do is skipped, with
+ * the reason.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -515,6 +516,54 @@ static void cloned_into(void **state)
 	end(cgroup, h);
 }
 
+static uid_t owner_of(int fd, const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(fd, name, &st, 0), 0);
+	return st.st_uid;
+}
+
+static void inits_own(void **state)
+{
+	struct host *h = *state;
+	uid_t us = geteuid(), owner = us ? us : 4711;
+	const struct cgroup_limits limits = {.inner = true, .inner_owner = owner};
+	struct cgroup *cgroup = make(h, &limits, 0), *again;
+	int made = 0;
+
+	if (!cgroup_has_inner(cgroup)) {
+		assert_int_equal(cgroup_enter_inner(cgroup), 0);
+		assert_false(cgroup_has_inner(cgroup));
+		end(cgroup, h);
+		skip_because("version 2 is not mounted here");
+	}
+	int inner = cgroup_clone_fd(cgroup);
+	assert_int_equal(owner_of(inner, "."), owner);
+	assert_int_equal(owner_of(inner, "cgroup.procs"), owner);
+	assert_int_equal(owner_of(inner, "cgroup.subtree_control"), owner);
+	assert_int_equal(owner_of(inner, "cgroup.freeze"), us);
+	assert_int_equal(owner_of(inner, ".."), us);
+	/* Whoever joins later is in a group of it, wherever the init has its processes. */
+	assert_int_equal(cgroup_open_from(&again, h->tree.proc, h->name), 0);
+	assert_false(cgroup_has_inner(again));
+	assert_int_equal(cgroup_enter_inner(again), 0);
+	assert_int_equal(faccessat(inner, "exec/cgroup.procs", F_OK, 0), 0);
+	assert_int_not_equal(cgroup_clone_fd(again), inner);
+	pid_t pid = start(again, count_forever, h->shared);
+	assert_true(cgroup_is_populated(cgroup_clone_fd(again), true));
+	cgroup_free(again);
+	/* As deep as can be removed again, and no deeper. */
+	for (int at = dup(inner); at >= 0; made++) {
+		int below = mkdirat(at, "x", 0755) ? -1 : openat(at, "x", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+		at = below;
+	}
+	assert_in_range(made, 2, CGROUP_DEPTH_MAX);
+	end(cgroup, h);
+	assert_int_equal(finish(pid), -SIGKILL);
+}
+
 #ifdef __SANITIZE_THREAD__
 #define THREAD_SANITIZER true
 #else
@@ -537,7 +586,7 @@ static void left_out(void **state)
 #define TESTS(host)                                                                                                                       \
 	TEST(limits_read_back, host), TEST(disk_limit, host), TEST(refused_value, host), TEST(frozen_and_thawed, host),                   \
 		TEST(out_of_memory, host), TEST(process_limit, host), TEST(stubborn_processes, host), TEST(process_that_runs_away, host), \
-		TEST(groups_inside, host), TEST(made_anew, host), TEST(device_rules, host), TEST(cloned_into, host)
+		TEST(groups_inside, host), TEST(made_anew, host), TEST(device_rules, host), TEST(cloned_into, host), TEST(inits_own, host)
 
 int main(void)
 {
