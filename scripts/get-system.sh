@@ -14,8 +14,8 @@ case $#-${2:-bench} in [012]-bench) ;; *) die "usage: get-system.sh [ARCH [bench
 arch=${1:-aarch64} more=${2:-}
 
 # To link with, and headers of what is loaded when needed. Of these not what they depend on: that would bring build tools of the other side.
-headers=(libc6-dev linux-libc-dev libcrypt-dev liburing-dev libfdt-dev libslirp-dev libglib2.0-dev libpcre2-dev libseccomp-dev libkmod-dev libarchive-dev libjansson-dev libmnl-dev libnftnl-dev
-	libblkid-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libcmocka-dev)
+headers=(libc6-dev linux-libc-dev libcrypt-dev liburing-dev libfdt-dev libslirp-dev libglib2.0-dev libpcre2-dev libseccomp-dev libkmod-dev
+	libarchive-dev libjansson-dev libmnl-dev libnftnl-dev libsystemd-dev libblkid-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libcmocka-dev)
 # To run, with all that they depend on
 programs=(libslirp0 libseccomp2 libkmod2 libblkid1 zlib1g liblzma5 libzstd1 liblz4-1 libbz2-1.0 libcmocka0
 	busybox-static bash coreutils sed device-tree-compiler iproute2 e2fsprogs fdisk util-linux bsdutils uidmap

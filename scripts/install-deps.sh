@@ -15,7 +15,7 @@ group() {
 	build)
 		echo "to build tinyvmm:" gcc make pkg-config libc6-dev linux-libc-dev liburing-dev
 		echo "for headers of libraries that tinyvmm loads when needed, and those libraries:" libslirp-dev libglib2.0-dev \
-			libseccomp-dev libkmod-dev libblkid-dev libarchive-dev libjansson-dev libmnl-dev libnftnl-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev
+			libseccomp-dev libkmod-dev libblkid-dev libarchive-dev libjansson-dev libmnl-dev libnftnl-dev libsystemd-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev
 		;;
 	build-aarch64)
 		if [ "$(uname -m)" = aarch64 ]; then
