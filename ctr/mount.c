@@ -74,7 +74,7 @@ int mount_clone(int dir_fd, const char *path, unsigned flags)
 
 	if (fd < 0)
 		return fd;
-	int err = flags & AT_RECURSIVE ? set_attributes(fd, &(struct mount_attr){.propagation = MS_PRIVATE}, true) : 0;
+	int err = set_attributes(fd, &(struct mount_attr){.propagation = MS_PRIVATE}, flags & AT_RECURSIVE);
 	if (err)
 		close_fd(&fd);
 	return err ? err : fd;

@@ -20,8 +20,8 @@
 int mount_new(const char *type, const char *const *options, uint64_t attributes);
 
 /*
- * A copy of the mount at `path` below `dir_fd`, not attached. With AT_RECURSIVE in flags of what is mounted beneath as well, and private: what
- * is mounted on it is not seen where it was copied from. Not logged.
+ * A copy of the mount at `path` below `dir_fd` (of what is mounted beneath as well: AT_RECURSIVE in flags), not attached, and private: what is
+ * mounted on it is not seen where it was copied from. Not logged.
  */
 int mount_clone(int dir_fd, const char *path, unsigned flags);
 
