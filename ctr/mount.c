@@ -65,7 +65,8 @@ int mount_new(const char *type, const char *const *options, uint64_t attributes)
 
 static int set_attributes(int mount_fd, struct mount_attr *attr, bool recursive)
 {
-	return outcome(mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attr, sizeof(*attr)), "mount_setattr", "5.12");
+	return outcome(mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attr, sizeof(*attr)), "mount_setattr",
+		       "5.12");
 }
 
 int mount_clone(int dir_fd, const char *path, unsigned flags)
@@ -92,7 +93,9 @@ int mount_restrict(int mount_fd, uint64_t attributes, bool recursive)
 
 int mount_map(int mount_fd, int userns_fd, bool recursive)
 {
-	return set_attributes(mount_fd, &(struct mount_attr){.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd}, recursive);
+	return set_attributes(
+		mount_fd, &(struct mount_attr){.attr_set = MOUNT_ATTR_IDMAP, .propagation = MS_PRIVATE, .userns_fd = (uint64_t)userns_fd},
+		recursive);
 }
 
 /* --- targets ------------------------------------------------------------------------------------------------------------ */

@@ -32,7 +32,7 @@ int mount_attach(int mount_fd, int target_fd);
 int mount_restrict(int mount_fd, uint64_t attributes, bool recursive);
 
 /*
- * The files' owners become those of the user namespace, by their numbers (MOUNT_ATTR_IDMAP). Takes privileges over the file system. -EINVAL: it, or this
+ * The files' owners become those of the user namespace, by their numbers (MOUNT_ATTR_IDMAP), and the mount private. Takes privileges over the file system. -EINVAL: it, or this
  * kernel, can't do that. Not logged.
  */
 int mount_map(int mount_fd, int userns_fd, bool recursive);

@@ -219,7 +219,8 @@ static int prepare_writes(struct rootfs *rootfs, const struct spec *spec, const 
 
 	if (err || !map->userns || geteuid())
 		return err;
-	rootfs->writes_fd = mount_clone(AT_FDCWD, spec->writes_path, 0);
+	/* There is nothing beneath, but what the child mounts on it is not to be seen here. */
+	rootfs->writes_fd = mount_clone(AT_FDCWD, spec->writes_path, AT_RECURSIVE);
 	return rootfs->writes_fd < 0 ? writes_failed(spec, rootfs->writes_fd) : 0;
 }
 

@@ -100,7 +100,8 @@ static int serve(void *arg)
 	char *argv[] = {"fuse2fs", image, ROOTFS_PARKING, "-f", "-o", options, NULL};
 	char *env[] = {NULL};
 
-	/* What is said from here on goes to who waits for the mount, and afterwards nowhere. */
+	/* What is said from here on goes to who waits for the mount, and afterwards nowhere, nor does it keep us waiting. */
+	fcntl(rootfs->fuse_fd[0], F_SETFL, O_NONBLOCK);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(rootfs->fuse_fd[0], fd);
 	/* Who asks the container to end does not ask us: we end when it has. */
@@ -114,6 +115,8 @@ static int serve(void *arg)
 	pid_t self = getpid(), helper = err ? -1 : fork();
 	if (!helper)
 		hand_over(rootfs, self);
+	if (helper < 0 && !err)
+		err = -errno;
 	/* Changed ids lost it. Who writes ends in good order, when the mount has ended. */
 	prctl(PR_SET_PDEATHSIG, rootfs->disk_read_only ? SIGKILL : 0);
 	snprintf(image, sizeof(image), "/proc/self/fd/%d", fd);

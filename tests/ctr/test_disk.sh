@@ -116,7 +116,13 @@ wait_until 20 test -s "$test_dir/up"
 same "$case_of: no mount of its is outside" 1 "$(grep -c "$test_dir/peers" /proc/mounts)"
 exec 7>&-
 wait
-umount "$test_dir/peers"
+kept() { XDG_STATE_HOME=$test_dir/peers/state timeout 20 "$tinyvmm" ctr "$@"; }
+kept create box-$$ --net none --userns --rootfs "$root" -- sleep 1000
+kept start box-$$
+same "$case_of: nor of one that is kept" "0 1" "$? $(grep -c "$test_dir/peers" /proc/mounts)"
+kept delete --force box-$$
+# With what is mounted in it where that failed: it must not be there when this test's directory is removed
+umount -l "$test_dir/peers"
 case_of="a bind, a user"
 runner=("${as_user[@]}")
 disk_gives "is plain" "65534" --rootfs "$root" --bind "/etc/passwd:/x" -- stat -c %u /x
