@@ -49,19 +49,28 @@ static int refuse(const struct vm *vm)
 	return -ENODEV;
 }
 
+static bool is_asked_for(const struct vm *vm, unsigned kind)
+{
+	return !vm->irqchip_name || !strcmp(vm->irqchip_name, gic_names[kind]);
+}
+
 int gic_init(struct gic *gic, struct vm *vm)
 {
 	int err = -ENODEV;
 
 	gic->fd = -1;
-	for (unsigned kind = 0; kind < GIC_KINDS && err; kind++) {
-		if (!vm->irqchip_name || !strcmp(vm->irqchip_name, gic_names[kind]))
+	/* A failure of another kind is no reason to go on with a lesser one. */
+	for (unsigned kind = 0; kind < GIC_KINDS && err == -ENODEV; kind++) {
+		if (is_asked_for(vm, kind))
 			err = try_kind(gic, vm, (enum gic_kind)kind);
 	}
-	if (err)
+	if (err == -ENODEV)
 		return refuse(vm);
-	log_debug("interrupt controller: %s", gic_names[gic->kind]);
-	return 0;
+	if (err)
+		log_error("KVM does not make its interrupt controller: %s", strerror(-err));
+	else
+		log_debug("interrupt controller: %s", gic_names[gic->kind]);
+	return err;
 }
 
 void gic_release(struct gic *gic)

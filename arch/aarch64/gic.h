@@ -22,7 +22,10 @@ struct gic {
 	int fd; /* KVM's device; -1: none */
 };
 
-/* Before the vCPUs: makes the one that vm->irqchip_name asks for, or the first that KVM has. Logs. */
+/*
+ * Before the vCPUs: makes the one that vm->irqchip_name asks for, or the first that there is, of a GICv3, a GICv2 and one in user space.
+ * -ENODEV when there is none such. Logs.
+ */
 int gic_init(struct gic *gic, struct vm *vm);
 /* After the last vCPU. Logs. */
 int gic_init_late(const struct gic *gic, struct vm *vm);

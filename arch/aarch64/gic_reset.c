@@ -2,6 +2,7 @@
 /*
  * KVM's interrupt controller as at power-on. It has no reset of its own, so its registers are written one by one, as a migration would:
  * Documentation/virt/kvm/devices/arm-vgic.rst and arm-vgic-v3.rst; offsets and reset values from Arm IHI 0048B.b, 4.3 and IHI 0069H, 12.
+ * Where these leave the value open it is the one with which KVM starts (arch/arm64/kvm/vgic/vgic-init.c).
  */
 #include <errno.h>
 #include <string.h>
@@ -12,35 +13,41 @@
 #include "vmm/util/log.h"
 
 #define GICD_CTLR 0x0
+#define GICD_IIDR 0x8
 #define GICR_SGI_BASE 0x10000 /* a redistributor's second half, laid out as the distributor is */
 
 /* A field of the distributor: so many bits for each interrupt. */
 struct field {
 	uint32_t offset;
 	unsigned bits;
-	uint32_t value; /* written to each word */
+	uint32_t shared, own; /* written to each word of shared interrupts, and of a processor's own ones */
 	bool shared_only;
 };
 
+#define SGIS 0xffffu      /* enabled at power-on */
+#define EDGES 0xaaaaaaaau /* as all shared ones are then */
+
 static const struct field fields_v2[] = {
-	{ 0x180, 1, UINT32_MAX, false }, /* GICD_ICENABLER */
-	{ 0x280, 1, UINT32_MAX, false }, /* GICD_ICPENDR */
-	{ 0x380, 1, UINT32_MAX, false }, /* GICD_ICACTIVER */
-	{ 0x080, 1, 0, false },          /* GICD_IGROUPR */
-	{ 0x400, 8, 0, false },          /* GICD_IPRIORITYR */
-	{ 0x800, 8, 0, true },           /* GICD_ITARGETSR */
-	{ 0xc00, 2, 0, true },           /* GICD_ICFGR */
+	{ 0x180, 1, UINT32_MAX, UINT32_MAX, false }, /* GICD_ICENABLER */
+	{ 0x100, 1, 0, SGIS, false },                /* GICD_ISENABLER */
+	{ 0x280, 1, UINT32_MAX, UINT32_MAX, false }, /* GICD_ICPENDR */
+	{ 0x380, 1, UINT32_MAX, UINT32_MAX, false }, /* GICD_ICACTIVER */
+	{ 0x080, 1, 0, 0, false },                   /* GICD_IGROUPR */
+	{ 0x400, 8, 0, 0, false },                   /* GICD_IPRIORITYR */
+	{ 0x800, 8, 0, 0, true },                    /* GICD_ITARGETSR */
+	{ 0xc00, 2, EDGES, 0, true },                /* GICD_ICFGR */
 };
 
 /* KVM sets what is pending to what is written to ISPENDR, and starts with all in group 1. */
 static const struct field fields_v3[] = {
-	{ 0x180, 1, UINT32_MAX, false }, /* GICD_ICENABLER, GICR_ICENABLER0, and so on */
-	{ 0x200, 1, 0, false },          /* GICD_ISPENDR */
-	{ 0x380, 1, UINT32_MAX, false }, /* GICD_ICACTIVER */
-	{ 0x080, 1, UINT32_MAX, false }, /* GICD_IGROUPR */
-	{ 0x400, 8, 0, false },          /* GICD_IPRIORITYR */
-	{ 0xc00, 2, 0, true },           /* GICD_ICFGR */
-	{ 0x6000, 64, 0, true },         /* GICD_IROUTER */
+	{ 0x180, 1, UINT32_MAX, UINT32_MAX, false }, /* GICD_ICENABLER, GICR_ICENABLER0, and so on */
+	{ 0x100, 1, 0, SGIS, false },                /* GICD_ISENABLER */
+	{ 0x200, 1, 0, 0, false },                   /* GICD_ISPENDR */
+	{ 0x380, 1, UINT32_MAX, UINT32_MAX, false }, /* GICD_ICACTIVER */
+	{ 0x080, 1, UINT32_MAX, UINT32_MAX, false }, /* GICD_IGROUPR */
+	{ 0x400, 8, 0, 0, false },                   /* GICD_IPRIORITYR */
+	{ 0xc00, 2, EDGES, 0, true },                /* GICD_ICFGR */
+	{ 0x6000, 64, 0, 0, true },                  /* GICD_IROUTER */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -51,6 +58,14 @@ struct reset {
 	unsigned field_count;
 	int err; /* the first failure */
 };
+
+static void get_attr(struct reset *r, uint32_t group, uint64_t attr, void *value)
+{
+	struct kvm_device_attr get = { .group = group, .attr = attr, .addr = (uintptr_t)value };
+
+	if (!r->err && ioctl(r->gic->fd, KVM_GET_DEVICE_ATTR, &get))
+		r->err = -errno;
+}
 
 static void write_word(struct reset *r, uint32_t group, uint64_t attr, uint32_t value)
 {
@@ -66,7 +81,7 @@ static void write_fields(struct reset *r, uint32_t group, uint64_t base, unsigne
 		if (f->shared_only && first < INTID_SPI)
 			continue;
 		for (unsigned at = first * f->bits / 8; at < (last + 1) * f->bits / 8; at += 4)
-			write_word(r, group, base + f->offset + at, f->value);
+			write_word(r, group, base + f->offset + at, first < INTID_SPI ? f->own : f->shared);
 	}
 }
 
@@ -74,8 +89,8 @@ static void write_fields(struct reset *r, uint32_t group, uint64_t base, unsigne
 
 static void reset_cpu_v2(struct reset *r, unsigned cpu)
 {
-	/* GICC_CTLR, GICC_PMR, GICC_BPR, GICC_ABPR, GICC_APR0 */
-	static const uint32_t registers[] = { 0x00, 0x04, 0x08, 0x1c, 0xd0 };
+	/* GICC_CTLR, GICC_PMR, GICC_BPR, GICC_ABPR, GICC_APR0 to GICC_APR3 */
+	static const uint32_t registers[] = { 0x00, 0x04, 0x08, 0x1c, 0xd0, 0xd4, 0xd8, 0xdc };
 	uint64_t base = (uint64_t)cpu << KVM_DEV_ARM_VGIC_CPUID_SHIFT;
 
 	write_fields(r, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, base, 0, INTID_SPI - 1);
@@ -94,20 +109,11 @@ static void reset_cpu_v2(struct reset *r, unsigned cpu)
 static void reset_ctlr(struct reset *r, uint64_t base)
 {
 	uint64_t value = 0;
-	struct kvm_device_attr attr = {
-		.group = KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,
-		.attr = base + ICC_CTLR_EL1,
-		.addr = (uintptr_t)&value,
-	};
 
-	if (r->err)
-		return;
-	if (ioctl(r->gic->fd, KVM_GET_DEVICE_ATTR, &attr)) {
-		r->err = -errno;
-		return;
-	}
+	get_attr(r, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, base + ICC_CTLR_EL1, &value);
 	value &= ~(uint64_t)(ICC_CTLR_CBPR | ICC_CTLR_EOIMODE);
-	r->err = kvm_set_attr(r->gic->fd, attr.group, attr.attr, &value);
+	if (!r->err)
+		r->err = kvm_set_attr(r->gic->fd, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, base + ICC_CTLR_EL1, &value);
 }
 
 static void reset_cpu_v3(struct reset *r, uint64_t mpidr)
@@ -139,6 +145,15 @@ static void reset_cpu_v3(struct reset *r, uint64_t mpidr)
 
 /* --- together ----------------------------------------------------------------------------------------------------- */
 
+/* KVM wants to get its version back before all else: until then it takes no write to a GICv2's GICD_IGROUPR. */
+static void confirm_version(struct reset *r)
+{
+	uint32_t version = 0;
+
+	get_attr(r, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, GICD_IIDR, &version);
+	write_word(r, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, GICD_IIDR, version);
+}
+
 int gic_reset(const struct gic *gic, struct vm *vm, const uint64_t *mpidr)
 {
 	bool v3 = gic->kind == GIC_V3;
@@ -152,6 +167,7 @@ int gic_reset(const struct gic *gic, struct vm *vm, const uint64_t *mpidr)
 		vm->irqchip->reset(vm->irqchip);
 		return 0;
 	}
+	confirm_version(&r);
 	write_word(&r, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, GICD_CTLR, 0);
 	write_fields(&r, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, 0, INTID_SPI, INTID_SPI + SPI_COUNT - 1);
 	for (unsigned i = 0; i < vm->cpus; i++) {

@@ -38,6 +38,11 @@ gic_cases() {
 	case_ok "sgi, 4 processors" "test=sgi" --cpus 4
 	case_ok "spi" "test=spi" --cpus 2
 	case_ok "odd accesses" "test=odd $facts"
+	local image=$test_dir/gic-reset.img
+	rm -f "$image"
+	truncate -s "$image_bytes" "$image"
+	case_ok "gic, after a reset" "test=gic-reset $facts" --disk "$image"
+	same "bare ${which}gic, after a reset: there was one" "1" "$(od -A n -t u1 -N 1 "$image" | tr -d ' ')"
 }
 
 start_cases() {

@@ -123,6 +123,7 @@ void timer_stop(void);
 /* --- cases: case_gic.c, case_odd.c --------------------------------------------------------------------------------------- */
 
 void case_gic(const struct machine *m);
+void case_gic_reset(const struct machine *m);
 void case_sgi(const struct machine *m);
 void case_spi(const struct machine *m);
 void case_timer_level(const struct machine *m);

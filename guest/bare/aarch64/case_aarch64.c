@@ -144,6 +144,7 @@ const struct test_case arch_cases[] = {
 	{ "psci", case_psci },
 	{ "rtc", case_rtc },
 	{ "gic", case_gic },
+	{ "gic-reset", case_gic_reset },
 	{ "sgi", case_sgi },
 	{ "spi", case_spi },
 	{ "timer-level", case_timer_level },

@@ -6,7 +6,7 @@
  * That something does not come is looked at for NONE_MS. A machine that is late would hide a fault, but never show one that is not there.
  */
 #include "guest/bare/aarch64/aarch64.h"
-#include "guest/bare/virtio.h"
+#include "guest/bare/blk.h"
 
 #define NONE_MS 5
 
@@ -67,6 +67,58 @@ void case_gic(const struct machine *m)
 	check(((typer & 0x1f) + 1) * 32 >= LINES_LEAST, "it has %u interrupts", ((typer & 0x1f) + 1) * 32);
 	check(version == 3 || (typer >> 5 & 7) + 1 == m->cpus, "and knows of %u processors", m->cpus);
 	check(distributor_is_empty(), "none of its lines is enabled or pending");
+}
+
+/* --- at a reset -------------------------------------------------------------------------------------------------------------- */
+
+enum { DIST_IGROUPR = 0x080, DIST_ICENABLER = 0x180, DIST_ISACTIVER = 0x300, DIST_IPRIORITYR = 0x400, DIST_ICFGR = 0xc00 };
+
+/* Of the shared interrupt A, and of an SGI, which is elsewhere in a GICv3: bits that a write, here or there, turns over. */
+static const struct {
+	unsigned reg, write;
+	uint32_t bits;
+	bool v2_alone;
+} soiled[] = {
+	{ DIST_IGROUPR + INTID_A / 32 * 4, DIST_IGROUPR + INTID_A / 32 * 4, UINT32_MAX, true }, /* a GICv3's the start has set */
+	{ DIST_ISENABLER, DIST_ICENABLER, 1u << 3, true },
+	{ DIST_ISENABLER + INTID_A / 32 * 4, DIST_ISENABLER + INTID_A / 32 * 4, 1u << INTID_A % 32, false },
+	{ DIST_ISACTIVER + INTID_A / 32 * 4, DIST_ISACTIVER + INTID_A / 32 * 4, 1u << INTID_A % 32, false },
+	{ DIST_IPRIORITYR + INTID_A, DIST_IPRIORITYR + INTID_A, 0x40404040, false },
+	{ DIST_ICFGR + INTID_A / 16 * 4, DIST_ICFGR + INTID_A / 16 * 4, 2u << INTID_A % 16 * 2, false },
+};
+
+static uint32_t find_soiled(unsigned i)
+{
+	return fdt.gic_version == 2 || !soiled[i].v2_alone ? io_read32(fdt.gic_dist + soiled[i].reg) : 0;
+}
+
+/* Runs twice: the second time finds what the first one did, not what it left. Sector 0 of the disk tells. kvm=0|1 */
+void case_gic_reset(const struct machine *m)
+{
+	static struct virtio blk;
+	static uint32_t sector[SECTOR_BYTES / 4], found[COUNT(soiled)];
+
+	for (unsigned i = 0; i < COUNT(soiled); i++)
+		found[i] = find_soiled(i);
+	if (!virtio_find(&blk, m, ID_BLK, 0) || !virtio_open(&blk, 0) || blk_do(&blk, 0, BLK_IN, 0, sector, SECTOR_BYTES) != BLK_OK)
+		give_up("there is a disk");
+	for (unsigned i = 0; i < COUNT(soiled) && sector[0]; i++)
+		check(found[i] == sector[1 + i], "register 0x%x is what it was at power-on", soiled[i].reg);
+	if (sector[0]++)
+		return;
+	memcpy(&sector[1], found, sizeof(found));
+	check(blk_do(&blk, 0, BLK_OUT, 0, sector, SECTOR_BYTES) == BLK_OK, "the first run is counted");
+	for (unsigned i = 0; i < COUNT(soiled); i++) {
+		if (fdt.gic_version == 3 && soiled[i].v2_alone)
+			continue;
+		io_write32(fdt.gic_dist + soiled[i].write, soiled[i].write == soiled[i].reg ? found[i] ^ soiled[i].bits : soiled[i].bits);
+		/* Ours has no groups, and no SGI that can be disabled */
+		if (parameter(m, "kvm") || !soiled[i].v2_alone)
+			check(find_soiled(i) == (found[i] ^ soiled[i].bits), "register 0x%x can be changed", soiled[i].reg);
+	}
+	report_end();
+	arch_reset();
+	give_up("the machine resets");
 }
 
 /* --- interrupts between processors ------------------------------------------------------------------------------------------- */

@@ -84,6 +84,8 @@ static void an_interrupt_goes_through_its_states(void **state)
 		{ { TO_EDGE, 0, 0, 0 }, { UP, 1, 0, 1 }, { ACK, 0, 1, 0 }, { EOI, 0, 0, 0 }, { UP, 0, 0, 0 }, { DOWN, 0, 0, 0 }, { UP, 1, 0, 1 } },
 		{ { TO_EDGE, 0, 0, 0 }, { PULSE, 1, 0, 1 }, { PULSE, 1, 0, 1 }, { CLEAR, 0, 0, 0 }, { PULSE, 1, 0, 1 }, { ACK, 0, 1, 0 },
 		  { PULSE, 1, 1, 0 }, { EOI, 1, 0, 1 }, { ACK, 0, 1, 0 } },
+		/* A line that is high is no edge. */
+		{ { UP, 1, 0, 1 }, { TO_EDGE, 0, 0, 0 }, { DOWN, 0, 0, 0 }, { UP, 1, 0, 1 } },
 		/* Disabled: it becomes pending all the same. */
 		{ { DISABLE, 0, 0, 0 }, { UP, 1, 0, 0 }, { ENABLE, 1, 0, 1 }, { DISABLE, 1, 0, 0 }, { DOWN, 0, 0, 0 } },
 		{ { DISABLE, 0, 0, 0 }, { TO_EDGE, 0, 0, 0 }, { PULSE, 1, 0, 0 }, { ENABLE, 1, 0, 1 } },
@@ -208,8 +210,43 @@ static void a_single_processor_needs_no_targets(void **state)
 	set_dist(0, ITARGETSR + 60, ~0u);
 	assert_int_equal(dist(0, ITARGETSR + 60), 0);
 	assert_int_equal(dist(0, ITARGETSR), 0);
+	set_dist(0, ITARGETSR + 60, 0);
 	gicv2_set_spi(fx.gic, 31, true);
 	assert_int_equal(take(0), 63);
+}
+
+/* 4.3.12: of SGIs and PPIs the register takes no writes. */
+static void what_is_ones_own_has_no_targets(void **state)
+{
+	(void)state;
+	on(2, 0);
+	for (unsigned id = 0; id < 32; id++)
+		set_byte(0, ITARGETSR, id, 2);
+	set_bit(0, ISENABLER, TIMER);
+	gicv2_set_ppi(fx.gic, 0, TIMER, true);
+	set_dist(1, SGIR, 0x00010000);
+	assert_int_equal(lines(), 1);
+	assert_int_equal(take(0), 1u << 10);
+	set_face(0, EOIR, 1u << 10);
+	assert_int_equal(take(0), TIMER);
+}
+
+/* The first interrupt that is no SGI, and the last of all. */
+static void the_first_and_the_last_line(void **state)
+{
+	(void)state;
+	on(1, GICV2_SPIS_MAX);
+	set_bit(0, ISENABLER, 16);
+	gicv2_set_ppi(fx.gic, 0, 16, true);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(take(0), 16);
+		set_face(0, EOIR, 16);
+		assert_int_equal(face(0, C_CTLR), 1);
+	}
+	gicv2_set_ppi(fx.gic, 0, 16, false);
+	set_bit(0, ISENABLER, 1019);
+	gicv2_set_spi(fx.gic, 1019 - 32, true);
+	assert_int_equal(take(0), 1019);
 }
 
 static void targets_are_processors_that_exist(void **state)
@@ -329,27 +366,51 @@ static void a_saved_state_goes_on_elsewhere(void **state)
 	struct gicv2_state saved, again;
 
 	(void)state;
-	on(4, 100);
+	on(4, 988);
 	make_edge(90);
 	route(90, 8, 0x50);
 	route(91, 8, 0x40);
+	route(1019, 2, 0);
 	gicv2_pulse_spi(fx.gic, 90 - 32);
 	gicv2_set_spi(fx.gic, 91 - 32, true);
+	gicv2_set_spi(fx.gic, 1019 - 32, true);
 	assert_int_equal(take(3), 91);
 	set_dist(2, SGIR, 0x00010007);
 	set_face(1, BPR, 5);
 	gicv2_save(fx.gic, &saved);
-	make(4, 100);
+	make(4, 988);
 	gicv2_restore(fx.gic, &saved);
 	gicv2_save(fx.gic, &again);
 	assert_memory_equal(&saved, &again, sizeof(saved));
-	assert_int_equal(lines(), 1);
+	assert_int_equal(lines(), 3);
 	assert_int_equal(take(0), 2u << 10 | 7);
 	assert_int_equal(face(1, BPR), 5);
 	assert_int_equal(face(3, RPR), 0x40);
 	gicv2_set_spi(fx.gic, 91 - 32, false);
 	set_face(3, EOIR, 91);
 	assert_int_equal(take(3), 90);
+}
+
+/* Nobody's interrupts, and what the others have no bits for, in a state that `bytes` full of ones became. */
+static void nothing_impossible_is_kept(unsigned cpus)
+{
+	static struct gicv2_state kept;
+
+	gicv2_save(fx.gic, &kept);
+	for (unsigned cpu = 0; cpu < cpus; cpu++) {
+		const struct gicv2_cpu_state *c = &kept.cpu[cpu];
+		assert_int_equal(c->own.level, 0xffff0000);
+		assert_int_equal(c->own.edge, 0xffff);
+		assert_int_equal(c->target[0], ~0u);
+		assert_int_equal(c->target[2], 0x1fff);
+		assert_int_equal(c->target[31], 0);
+		assert_int_equal(c->priority_mask, 0xf8);
+		assert_int_equal(c->priority[31], 0xf8);
+	}
+	assert_int_equal(kept.spi_priority[44], 0xf8);
+	assert_int_equal(kept.spi[1].level, 0x1fff);
+	assert_int_equal(kept.spi[1].edge, 0x1fff);
+	assert_int_equal(kept.spi[2].enabled, 0);
 }
 
 /* No register may then hold what it can't, and no line disagree. */
@@ -371,11 +432,21 @@ static void any_bytes_can_be_restored(void **state)
 		assert_int_equal(dist(0, ICFGR), 0xaaaaaaaa);
 		assert_int_equal(dist(0, ICFGR + 4), 0);
 		assert_int_equal(face(0, C_CTLR), 0x201);
+		assert_int_equal(dist(0, ISACTIVER + 8), 0x1fff);
+		assert_int_equal(dist(0, ICFGR + 16), 0x02aaaaaa);
+		assert_int_equal(get_byte(0, IPRIORITYR, 76), 0xf8);
+		assert_int_equal(face(0, BPR), 7);
+		assert_int_equal(face(0, 0x1c), 7);
+		nothing_impossible_is_kept(cpus);
 		lines();
 		memset(&bytes, 0, sizeof(bytes));
+		/* An SGI without anybody who sent it */
+		bytes.cpu[0].own.latched = ~0u;
 		gicv2_restore(fx.gic, &bytes);
 		assert_int_equal(dist(0, ISENABLER), 0xffff);
+		assert_int_equal(dist(0, ISPENDR), 0xffff0000);
 		assert_int_equal(face(0, BPR), 2);
+		assert_int_equal(face(0, 0x1c), 3);
 		assert_int_equal(lines(), 0);
 	}
 }
@@ -497,6 +568,8 @@ int main(void)
 		T(an_spi_goes_where_it_is_sent),
 		T(one_of_the_targets_gets_it),
 		T(a_single_processor_needs_no_targets),
+		T(what_is_ones_own_has_no_targets),
+		T(the_first_and_the_last_line),
 		T(targets_are_processors_that_exist),
 		T(linux_uses_it),
 		T(reset_keeps_what_comes_in),

@@ -105,6 +105,38 @@ static void group_priorities_decide_on_preemption(void **state)
 	}
 }
 
+/* And does so at once, when the binary point makes more of a priority count. */
+static void a_lower_binary_point_lets_preempt(void **state)
+{
+	(void)state;
+	on(1, 32);
+	set_face(0, BPR, 3);
+	set_bit(0, ISENABLER, 32);
+	set_bit(0, ISENABLER, 33);
+	set_byte(0, IPRIORITYR, 32, 0x80);
+	set_byte(0, IPRIORITYR, 33, 0xf0);
+	gicv2_set_spi(fx.gic, 1, true);
+	set_face(0, APR, 1u << (0x88 >> 3));
+	gicv2_set_spi(fx.gic, 0, true);
+	assert_int_equal(lines(), 0);
+	set_face(0, BPR, 2);
+	assert_int_equal(lines(), 1);
+	assert_int_equal(take(0), 32);
+}
+
+/* Registers that are about group 1, of which there is nothing: they neither tell nor take what is pending in group 0 (4.4.9, 4.4.11). */
+static void nothing_is_in_group_1(void **state)
+{
+	(void)state;
+	on(1, 32);
+	set_bit(0, ISENABLER, 32);
+	gicv2_set_spi(fx.gic, 0, true);
+	assert_int_equal(face(0, 0x28), SPURIOUS); /* AHPPIR */
+	assert_int_equal(face(0, 0x20), SPURIOUS); /* AIAR */
+	assert_int_equal(get_bit(0, ISACTIVER, 32), 0);
+	assert_int_equal(take(0), 32);
+}
+
 /* What runs doesn't begin to preempt itself, or its equals, when the binary point moves. */
 static void the_binary_point_may_move(void **state)
 {
@@ -185,6 +217,23 @@ static void ending_in_two_steps(void **state)
 	assert_int_equal(get_bit(0, ISACTIVER, 33), 0);
 }
 
+/* Both registers take the sender's number with an SGI's, as GICC_IAR gave it. */
+static void an_sgi_ends_in_two_steps(void **state)
+{
+	const uint32_t value = 3u << 10 | 5;
+
+	(void)state;
+	on(4, 0);
+	set_face(0, C_CTLR, 1 | EOI_MODE);
+	set_dist(3, SGIR, 0x00010005);
+	assert_int_equal(take(0), value);
+	set_face(0, EOIR, value);
+	assert_int_equal(face(0, RPR), 0xff);
+	assert_int_equal(get_bit(0, ISACTIVER, 5), 1);
+	set_face(0, DIR, value);
+	assert_int_equal(get_bit(0, ISACTIVER, 5), 0);
+}
+
 static void wrong_ends_do_no_harm(void **state)
 {
 	static const uint32_t wrong[] = { 1020, 1022, 1023, 64, 500, 0xfffffc00 + 1023, 1019 };
@@ -236,9 +285,12 @@ int main(void)
 		T(priorities_can_change),
 		T(the_mask_masks),
 		T(group_priorities_decide_on_preemption),
+		T(a_lower_binary_point_lets_preempt),
+		T(nothing_is_in_group_1),
 		T(the_binary_point_may_move),
 		T(interrupts_nest),
 		T(ending_in_two_steps),
+		T(an_sgi_ends_in_two_steps),
 		T(wrong_ends_do_no_harm),
 		T(active_priorities_can_be_dropped),
 	};

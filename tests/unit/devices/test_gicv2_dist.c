@@ -178,6 +178,10 @@ static void only_the_widths_that_the_architecture_has(void **state)
 		assert_int_equal(value, len == 4 ? TIMER : 0);
 		gicv2_cpu_write(gicv2_port(fx.gic, 0), EOIR, &value, len);
 		assert_int_equal(lines(), 1);
+		value = 0x80;
+		gicv2_cpu_write(gicv2_port(fx.gic, 0), PMR, &value, len);
+		assert_int_equal(face(0, PMR), len == 4 ? 0x80 : 0xf8);
+		set_face(0, PMR, 0xf8);
 	}
 }
 
@@ -194,6 +198,33 @@ static void the_last_word_may_be_there_in_part(void **state)
 	set_dist(0, IPRIORITYR + 68, ~0u);
 	assert_int_equal(dist(0, IPRIORITYR + 68), 0xf8);
 	assert_int_equal(lines(), 0);
+}
+
+/* A write to one register of an array is about its own interrupts, and of those about the ones that it names. */
+static void neighbours_stay_as_they_are(void **state)
+{
+	static const unsigned arrays[][2] = { { ISENABLER, ICENABLER }, { ISPENDR, ICPENDR }, { ISACTIVER, ICACTIVER } };
+
+	(void)state;
+	make(2, 64);
+	for (size_t i = 0; i < COUNT(arrays); i++) {
+		set_bit(0, arrays[i][0], 40);
+		set_bit(0, arrays[i][0], 41);
+		set_bit(0, arrays[i][0], 73);
+		assert_int_equal(dist(0, arrays[i][0] + 4), 3u << 8);
+		set_bit(0, arrays[i][1], 41);
+		assert_int_equal(dist(0, arrays[i][0] + 4), 1u << 8);
+		assert_int_equal(dist(0, arrays[i][0] + 8), 1u << 9);
+	}
+	set_dist(0, ICFGR + 8, 0x80000002);
+	set_dist(0, ICFGR + 12, 0x20000008);
+	assert_int_equal(dist(0, ICFGR + 8), 0x80000002);
+	assert_int_equal(dist(0, ICFGR + 12), 0x20000008);
+	assert_int_equal(dist(0, ICFGR + 16), 0);
+	set_byte(0, ITARGETSR, 41, 3);
+	assert_int_equal(dist(0, ITARGETSR + 40), 0x0300);
+	set_byte(0, IPRIORITYR, 42, 0x48);
+	assert_int_equal(dist(0, IPRIORITYR + 40), 0x480000);
 }
 
 static void sgis_and_ppis_are_banked(void **state)
@@ -316,6 +347,7 @@ int main(void)
 		T(registers_keep_their_bits),
 		T(only_the_widths_that_the_architecture_has),
 		T(the_last_word_may_be_there_in_part),
+		T(neighbours_stay_as_they_are),
 		T(sgis_and_ppis_are_banked),
 		T(sgis_reach_whom_they_are_for),
 		T(every_source_counts),

@@ -18,6 +18,7 @@
 #define PORT 1
 #define PORTS 2
 #define CHUNK_MAX 6000
+#define PIPE_BYTES 65536
 
 static struct console_guest g;
 static int in_r = -1, in_w = -1, out_r = -1, out_w = -1;
@@ -38,6 +39,9 @@ static int set_up(void **state)
 	in_w = in[1];
 	out_r = out[0];
 	out_w = out[1];
+	/* Room for sixteen pages is more where these are larger than 4 KiB, and would be full too late. */
+	if (fcntl(out_w, F_SETPIPE_SZ, PIPE_BYTES) < 0)
+		return -1;
 	/* Our ends must not block this thread, which is the guest's and the loop's too. */
 	return fcntl(in_w, F_SETFL, O_NONBLOCK) || fcntl(out_r, F_SETFL, O_NONBLOCK) ? -1 : 0;
 }

@@ -14,6 +14,7 @@
 #define LOW_BYTES (4ull << 20)
 #define HIGH_GPA (1ull << 32)
 #define HIGH_BYTES (1ull << 20)
+#define PAGE_BYTES_MAX 0x10000ull /* of any host */
 
 static struct mem mem;
 
@@ -100,9 +101,9 @@ static void host_and_guest_addresses_are_aligned_alike(void **state)
 	struct mem odd = { 0 };
 
 	(void)state;
-	assert_int_equal(mem_add(&odd, 5 * 4096, 3ull << 20), 0);
-	assert_int_equal((uintptr_t)mem_at(&odd, 5 * 4096, 1) % (2u << 20), 5 * 4096);
-	memset(mem_at(&odd, 5 * 4096, 3ull << 20), 0xff, 3u << 20);
+	assert_int_equal(mem_add(&odd, 5 * PAGE_BYTES_MAX, 3ull << 20), 0);
+	assert_int_equal((uintptr_t)mem_at(&odd, 5 * PAGE_BYTES_MAX, 1) % (2u << 20), 5 * PAGE_BYTES_MAX);
+	memset(mem_at(&odd, 5 * PAGE_BYTES_MAX, 3ull << 20), 0xff, 3u << 20);
 	mem_release(&odd);
 }
 
