@@ -40,7 +40,11 @@ unpack_source() {
 	package_unpack "$tmp/package" "${package:?no linux-source is known to apt}"
 	archive=$(find "$tmp/package/usr/src" -type f -name 'linux-source-*.tar.*' | head -n 1)
 	mkdir "$tmp/source" "$tmp/out" "$tmp/kernels"
-	tar -xf "$archive" -C "$tmp/source" --strip-components=1
+	# Most of it is what is switched off; the names in Kconfig files must be there all the same
+	tar -xf "$archive" -C "$tmp/source" --strip-components=1 --exclude='*/Documentation/'*.{rst,txt,yaml} --exclude='*/tools/testing/*' \
+		--exclude='*/sound/*.[ch]' --exclude='*/drivers/'{gpu,media,staging,infiniband,iio,scsi,usb}'/*.[ch]' \
+		--exclude='*/drivers/net/'{ethernet,wireless,dsa,can}'/*.[ch]' --exclude='*/arch/'{a,h,i,l,m,n,o,p,r,s}'*/*.[chS]' \
+		--exclude='*/arch/'{a,c,h,i,l,m,n,o,p,r,s}'*/*.dts*'
 	rm -rf "$tmp/package"
 }
 
