@@ -4,12 +4,13 @@
 # For the container tests: a small root to run in, and what a run gave. They run on this machine as they run in a guest of the nested tests;
 # the one has control groups of version 1, the other of version 2.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# A script that sets own_mounts, to what is skipped without root and why, is begun again in a mount namespace of its own.
+# A script that sets own_mounts, to what is skipped without root and why, is begun again in a mount namespace of its own; with own_network=-n in
+# one for the network, too.
 if [ "${1:-}" = --inside ]; then
 	shift
 elif [ -n "${own_mounts:-}" ]; then
 	[ "$(id -u)" = 0 ] || { echo "skip $own_mounts" && exit; }
-	exec unshare -m --propagation private bash "$0" --inside "$@"
+	exec unshare -m ${own_network:+"$own_network"} --propagation private bash "$0" --inside "$@"
 fi
 # shellcheck source=tests/lib.sh
 . "$here/../lib.sh"
@@ -33,15 +34,23 @@ make_root() {
 	chmod 755 "$test_dir" "$root"
 }
 
-# make_user: an ordinary user, ctruser, with the number $uid, in files of ours that are mounted over /etc's; so own_mounts is set.
-make_user() {
+# own_etc FILE...: files of /etc become ours to change: copies, in $test_dir, are mounted over them; so own_mounts is set.
+own_etc() {
 	local file
-	uid=54321
-	for file in passwd group subuid subgid; do
+	for file; do
 		cp "/etc/$file" "$test_dir/$file" 2>/dev/null || : >"$test_dir/$file"
 		[ -e "/etc/$file" ] || : >"/etc/$file"
 		mount --bind "$test_dir/$file" "/etc/$file"
 	done
+}
+
+# root_range: subordinate ids for root, and nobody else.
+root_range() { echo "root:1000000:65536" | tee "$test_dir/subuid" >"$test_dir/subgid"; }
+
+# make_user UID: an ordinary user, ctruser, with the number $uid.
+make_user() {
+	uid=$1
+	own_etc passwd group subuid subgid
 	echo "ctruser:x:$uid:$uid::$test_dir:/bin/sh" >>"$test_dir/passwd"
 	echo "ctruser:x:$uid:" >>"$test_dir/group"
 }
@@ -70,63 +79,62 @@ take_loop() {
 # shellcheck disable=SC2016 # expansions are the shell's that runs it
 noted='echo $$ >>"$0"; exec "$@"'
 
-# ctr ARG...: runs a container to its end; $status, $output and $errors are what it gave. Standard input is ours.
-ctr() {
+# capture COMMAND...: $status, $output and $errors are what it gave; in subshells that run at once, too.
+capture() {
+	local own=''
+	[ "$BASHPID" = $$ ] || own=.$BASHPID
 	status=0
-	# shellcheck disable=SC2154 # tinyvmm: the script's own
-	timeout -k 5 100 sh -c "$noted" "$test_dir/pids" "$tinyvmm" ctr run "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
-	output=$(tr -d '\0' <"$test_dir/stdout")
-	errors=$(tr -d '\0' <"$test_dir/stderr")
+	"$@" >"$test_dir/stdout$own" 2>"$test_dir/stderr$own" || status=$?
+	output=$(tr -d '\0' <"$test_dir/stdout$own")
+	errors=$(tr -d '\0' <"$test_dir/stderr$own")
 }
+
+# ctr ARG...: captures a container that runs to its end. Standard input is ours.
+# shellcheck disable=SC2154 # tinyvmm: the script's own
+ctr() { capture timeout -k 5 100 sh -c "$noted" "$test_dir/pids" "$tinyvmm" ctr run "$@"; }
 
 # plain ARG...: the same in the usual root and without a network, which most tests don't need.
 plain() { ctr --rootfs "$root" --net none "$@"; }
 
-# gives NAME EXPECTED ARG...: a plain run's output and status 0.
-gives() {
-	local name=$1 expected=$2
-	shift 2
-	plain "$@"
+# gave NAME EXPECTED: what was captured has this output, and status 0.
+gave() {
 	if [ "$status" = 0 ]; then
-		same "$name" "$expected" "$output"
+		same "$1" "$2" "$output"
 	else
-		not_ok "$name"
+		not_ok "$1"
 		printf '# status %s: %s\n' "$status" "$errors"
 	fi
 }
 
-# fails NAME STATUS REGEX ARG...: a run ends with this status, and says something of the kind.
-fails() {
-	local name=$1 expected=$2 regex=$3
-	shift 3
-	ctr "$@"
-	if [ "$status" = "$expected" ] && grep -Eqi -- "$regex" <<<"$errors"; then
-		ok "$name"
+# gives NAME EXPECTED ARG...: a plain run does.
+gives() {
+	plain "${@:3}"
+	gave "$1" "$2"
+}
+
+# failed NAME STATUS REGEX [grep's OPTION]: what was captured has this status, and says something of the kind.
+failed() {
+	if [ "$status" = "$2" ] && grep -Eq ${4:+"$4"} -- "$3" <<<"$errors"; then
+		ok "$1"
 	else
-		not_ok "$name"
-		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$expected" "$regex" "$errors"
+		not_ok "$1"
+		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$2" "$3" "$errors"
 	fi
 }
 
-# verb VERB ARG...: any verb, by ${as[@]}, without input; $status, $output and $errors are what it gave.
-as=()
-verb() {
-	status=0
-	"${as[@]}" timeout -k 5 60 "$tinyvmm" ctr "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
-	output=$(tr -d '\0' <"$test_dir/stdout")
-	errors=$(tr -d '\0' <"$test_dir/stderr")
+# fails NAME STATUS REGEX ARG...: a run does.
+fails() {
+	ctr "${@:4}"
+	failed "$1" "$2" "$3" -i
 }
+
+# verb VERB ARG...: captures any verb, by ${as[@]}, without input, within $verb_seconds.
+as=()
+verb() { capture "${as[@]}" timeout -k 5 "${verb_seconds:-60}" "$tinyvmm" ctr "$@" </dev/null; }
 # refuses NAME STATUS REGEX VERB ARG...
 refuses() {
-	local name=${round:+$round: }$1 expected=$2 regex=$3
-	shift 3
-	verb "$@"
-	if [ "$status" = "$expected" ] && grep -Eqi -- "$regex" <<<"$errors"; then
-		ok "$name"
-	else
-		not_ok "$name"
-		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$expected" "$regex" "$errors"
-	fi
+	verb "${@:4}"
+	failed "${round:+$round: }$1" "$2" "$3" -i
 }
 
 # Command lines of processes that run containers of this test's.

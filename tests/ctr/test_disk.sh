@@ -6,16 +6,10 @@
 # shellcheck disable=SC2016 # expansions are the container's
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-if [ "${1:-}" = --inside ]; then
-	shift
-	# shellcheck source=tests/ctr/lib.sh
-	. tests/ctr/lib.sh
-else
-	if [ "$(id -u)" != 0 ]; then
-		echo "skip disk images of ordinary users: making a user takes root" && exit
-	fi
-	exec unshare -m --propagation private bash "$0" --inside "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_mounts="disk images of ordinary users: making a user takes root"
+# shellcheck source=tests/ctr/lib.sh
+. tests/ctr/lib.sh
 
 cp "$(command -v "${1:-$TINYVMM}")" "$test_dir/tinyvmm"
 tinyvmm=$test_dir/tinyvmm
@@ -25,29 +19,19 @@ echo old >"$root/theirs"
 chown 1000:1001 "$root/theirs"
 chmod 640 "$root/theirs"
 # A number that no other test's user has: what it runs is counted
-uid=54399
-for file in passwd group subuid subgid; do
-	cp "/etc/$file" "$test_dir/$file" 2>/dev/null || : >"$test_dir/$file"
-	[ -e "/etc/$file" ] || : >"/etc/$file"
-	mount --bind "$test_dir/$file" "/etc/$file"
-done
-echo "ctruser:x:$uid:$uid::$test_dir:/bin/sh" >>"$test_dir/passwd"
-echo "ctruser:x:$uid:" >>"$test_dir/group"
-echo "root:1000000:65536" | tee "$test_dir/subuid" >"$test_dir/subgid"
+make_user 54399
+root_range
 mkdir "$test_dir/home"
-chown $uid:$uid "$test_dir/home"
+chown "$uid:$uid" "$test_dir/home"
 [ "$(hostname)" != outer ] || chmod u+s "$(command -v newuidmap)" "$(command -v newgidmap)"
 case_of=
 as_user=(setpriv --reuid "$uid" --regid "$uid" --clear-groups)
 runner=()
 
-# disk VERB ARG...: $status, $output and $errors are what it gave.
+# disk VERB ARG...: captures what it gives.
 disk() {
-	status=0
-	"${runner[@]}" env HOME="$test_dir/home" XDG_CACHE_HOME="$test_dir/home" XDG_STATE_HOME="$test_dir/home/${runner[0]:-root}" \
-		timeout -k 5 60 "$tinyvmm" ctr "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
-	output=$(tr -d '\0' <"$test_dir/stdout")
-	errors=$(tr -d '\0' <"$test_dir/stderr")
+	capture "${runner[@]}" env HOME="$test_dir/home" XDG_CACHE_HOME="$test_dir/home" XDG_STATE_HOME="$test_dir/home/${runner[0]:-root}" \
+		timeout -k 5 60 "$tinyvmm" ctr "$@" </dev/null
 }
 # disk_gives NAME EXPECTED ARG...: status, output, and what was said on standard error, which is nothing
 disk_gives() {
@@ -58,15 +42,8 @@ disk_gives() {
 }
 # disk_fails NAME STATUS REGEX ARG...
 disk_fails() {
-	local name=$1 expected=$2 regex=$3
-	shift 3
-	disk run --net none "$@"
-	if [ "$status" = "$expected" ] && grep -Eq -- "$regex" <<<"$errors"; then
-		ok "$case_of: $name"
-	else
-		not_ok "$case_of: $name"
-		printf '# status %s, not %s; looked for /%s/ in: %s\n' "$status" "$expected" "$regex" "$errors"
-	fi
+	disk run --net none "${@:4}"
+	failed "$case_of: $1" "$2" "$3"
 }
 # of_disk FORMAT PATH: of a file in the image, as it is there: uid, gid, mode
 of_disk() { debugfs -R "stat $2" "$1" 2>/dev/null | tr -s '\n ' ' ' | sed -E 's/.*Mode: *([0-7]+).*User: *([0-9]+) *Group: *([0-9]+).*/\2 \3 \1/'; }
@@ -145,7 +122,7 @@ no_dev() { umount /dev/fuse "$test_dir/dev"; }
 at_end+=(no_dev)
 image=$test_dir/home/disk.img
 mke2fs -q -t ext4 -d "$root" "$image" 16M
-chown $uid "$image"
+chown "$uid" "$image"
 chmod 600 "$image"
 
 case_of="a user"
@@ -268,7 +245,7 @@ case_of="broken"
 for offset in 2 3 70 100 140; do
 	cp "$image" "$test_dir/home/broken"
 	dd if=/dev/urandom of="$test_dir/home/broken" bs=1024 seek=$offset count=40 conv=notrunc 2>/dev/null
-	chown $uid "$test_dir/home/broken"
+	chown "$uid" "$test_dir/home/broken"
 	disk run --net none -d "$test_dir/home/broken" -- sh -c 'cat /*; ls /*/*; echo end' >/dev/null
 	check "$case_of: it ends, at $offset (status $status)" test "$status" -ne 124 -a "$status" -ne 137
 done

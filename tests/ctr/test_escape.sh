@@ -34,12 +34,9 @@ mount --bind /proc/self/ns/uts "$test_dir/uts"
 # shellcheck disable=SC2317 # called by name
 release_uts() { umount "$test_dir/uts"; }
 at_end+=(release_uts)
-# Subordinate ids for --userns, in files of this mount namespace
-for file in subuid subgid; do
-	echo "root:1000000:65536" >"$test_dir/$file"
-	[ -e "/etc/$file" ] || : >"/etc/$file"
-	mount --bind "$test_dir/$file" "/etc/$file"
-done
+# Subordinate ids for --userns
+own_etc subuid subgid
+root_range
 
 # What the root is on: a device's numbers and the type of its file system
 mounted=$(awk '$5 == "/" { for (i = 7; i < NF; i++) if ($i == "-") print $3 ":" $(i + 1) }' /proc/self/mountinfo | tail -n 1)

@@ -17,9 +17,9 @@ root=$test_dir/root
 make_root "$root"
 mkdir "$root/opt"
 echo old >"$root/opt/old"
-make_user
+make_user 54321
 cp -r "$root" "$test_dir/own"
-chown -R $uid:$uid "$test_dir/own"
+chown -R "$uid:$uid" "$test_dir/own"
 
 # Control groups are the host's, whatever the store: other tests may run beside this one.
 me=files$$
@@ -28,13 +28,9 @@ runner=()
 place=
 as_user=(setpriv --reuid "$uid" --regid "$uid" --clear-groups)
 
-# verb VERB ARG...: $status, $output and $errors are what it gave.
+# verb VERB ARG...: captures what it gives.
 verb() {
-	status=0
-	"${runner[@]}" env HOME="$place" XDG_STATE_HOME="$place/state" XDG_CACHE_HOME="$place" timeout -k 5 60 "$tinyvmm" ctr "$@" \
-		>"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
-	output=$(tr -d '\0' <"$test_dir/stdout")
-	errors=$(tr -d '\0' <"$test_dir/stderr")
+	capture "${runner[@]}" env HOME="$place" XDG_STATE_HOME="$place/state" XDG_CACHE_HOME="$place" timeout -k 5 60 "$tinyvmm" ctr "$@" </dev/null
 }
 # works NAME VERB ARG...
 works() {
@@ -88,7 +84,7 @@ all_of_it() {
 	place=$test_dir/in-${round// /-}
 	mkdir "$place"
 	chmod 755 "$place"
-	[ ${#runner[@]} = 0 ] || chown $uid:$uid "$place"
+	[ ${#runner[@]} = 0 ] || chown "$uid:$uid" "$place"
 	dir=$place/state/tinyvmm/ctr
 
 	works "create" create $me-box "$@" --net none -- sh -c "$script"

@@ -6,26 +6,19 @@
 # shellcheck disable=SC2016 # expansions are the container's
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-if [ "${1:-}" = --inside ]; then
-	shift
-	# shellcheck source=tests/ctr/lib.sh
-	. tests/ctr/lib.sh
-else
-	if [ "$(id -u)" != 0 ]; then
-		echo "skip many containers: this takes root" && exit
-	fi
-	# A network of its own: others may have interfaces that come and go
-	exec unshare -m -n --propagation private bash "$0" --inside "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_mounts="many containers: this takes root"
+# Others may have interfaces that come and go
+# shellcheck disable=SC2034
+own_network=-n
+# shellcheck source=tests/ctr/lib.sh
+. tests/ctr/lib.sh
 tinyvmm=${1:-$TINYVMM}
 root=$test_dir/root
 make_root "$root"
-# Subordinate ids for --userns, in files of this mount namespace
-for file in subuid subgid; do
-	echo "root:1000000:65536" >"$test_dir/$file"
-	[ -e "/etc/$file" ] || : >"/etc/$file"
-	mount --bind "$test_dir/$file" "/etc/$file"
-done
+# Subordinate ids for --userns
+own_etc subuid subgid
+root_range
 
 # How many: in an emulated machine each costs a second, not some milliseconds
 many=200 kills_plain=60 kills_others=25 kills_by_time=40

@@ -6,42 +6,27 @@
 # shellcheck disable=SC2016,SC2317 # expansions are the container's; what is called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-if [ "${1:-}" = --inside ]; then
-	shift
-	# shellcheck source=tests/ctr/lib.sh
-	. tests/ctr/lib.sh
-else
-	if [ "$(id -u)" != 0 ]; then
-		echo "skip systems as containers: ranges of ids for the test take root" && exit
-	fi
-	exec unshare -m --propagation private bash "$0" --inside "$@"
-fi
+# shellcheck disable=SC2034 # for lib.sh
+own_mounts="systems as containers: ranges of ids for the test take root"
+# shellcheck source=tests/ctr/lib.sh
+. tests/ctr/lib.sh
 
 cp "$(command -v "${1:-$TINYVMM}")" "$test_dir/tinyvmm"
 tinyvmm=$test_dir/tinyvmm
 uid=54322
 mine=sys$$ # how all names here begin, so that several of this may run at once
-for file in subuid subgid; do
-	printf 'root:1000000:65536\n' >"$test_dir/$file"
-	[ -e "/etc/$file" ] || : >"/etc/$file"
-	mount --bind "$test_dir/$file" "/etc/$file"
-done
+own_etc subuid subgid
+root_range
 mkdir -p "$test_dir"/{user,state}
 chown $uid:$uid "$test_dir/user"
 chmod 755 "$test_dir"
 before=$(leftovers)
 
-# verb VERB ARG...: $status, $output and $errors, as everywhere; $as is who calls it.
+# Who calls the verbs, which may wait for a shutdown
+verb_seconds=90
 as=(env XDG_STATE_HOME="$test_dir/state")
 as_user=(setpriv --reuid "$uid" --regid "$uid" --clear-groups env HOME="$test_dir/user" XDG_CACHE_HOME="$test_dir/user"
 	XDG_STATE_HOME="$test_dir/user" XDG_RUNTIME_DIR= DBUS_SESSION_BUS_ADDRESS=)
-verb() {
-	local said=$test_dir/said.$BASHPID
-	status=0
-	"${as[@]}" timeout -k 5 90 "$tinyvmm" ctr "$@" >"$said.out" 2>"$said.err" </dev/null || status=$?
-	output=$(tr -d '\0' <"$said.out")
-	errors=$(tr -d '\0' <"$said.err")
-}
 works() {
 	verb "${@:2}"
 	same "$1" "0 " "$status $errors"

@@ -16,33 +16,22 @@ cp "$(command -v "${1:-$TINYVMM}")" "$test_dir/tinyvmm"
 tinyvmm=$test_dir/tinyvmm
 root=$test_dir/root
 make_root "$root"
-make_user
+make_user 54321
 mkdir "$test_dir/home"
-chown $uid:$uid "$test_dir/home"
+chown "$uid:$uid" "$test_dir/home"
 cp -r "$root" "$test_dir/own"
-chown -R $uid:$uid "$test_dir/own"
+chown -R "$uid:$uid" "$test_dir/own"
 
-as_user() { setpriv --reuid $uid --regid $uid --clear-groups env HOME="$test_dir/home" XDG_CACHE_HOME="$test_dir/home" "$@"; }
+# shellcheck disable=SC2317 # called by name
+as_user() { setpriv --reuid "$uid" --regid "$uid" --clear-groups env HOME="$test_dir/home" XDG_CACHE_HOME="$test_dir/home" "$@"; }
 
 # user ARG...: like ctr, but the ordinary user's.
-user() {
-	status=0
-	as_user timeout -k 5 100 "$tinyvmm" ctr run --net none "$@" >"$test_dir/stdout" 2>"$test_dir/stderr" || status=$?
-	output=$(cat "$test_dir/stdout")
-	errors=$(cat "$test_dir/stderr")
-}
+user() { capture as_user timeout -k 5 100 "$tinyvmm" ctr run --net none "$@"; }
 
 # user_gives NAME EXPECTED ARG...
 user_gives() {
-	local name=$1 expected=$2
-	shift 2
-	user "$@"
-	if [ "$status" = 0 ]; then
-		same "$name" "$expected" "$output"
-	else
-		not_ok "$name"
-		printf '# status %s: %s\n' "$status" "$errors"
-	fi
+	user "${@:3}"
+	gave "$1" "$2"
 }
 
 # --- one id -----------------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/../../scripts/lib.sh"
+# shellcheck source=tests/nested/kernel-source.sh
+. "$here/kernel-source.sh"
 
 [ $# = 1 ] || die "usage: builtin-kernel.sh DIR"
 [ "$(uname -m)" = x86_64 ] || die "builtin.config is for x86_64 only"
@@ -16,50 +18,17 @@ dir=$(cd "$(dirname "$1")" && pwd)/${1##*/}
 config=$here/builtin.config
 kinds='gzip bzip2 lzma xz lz4 zstd'
 
-if [ -d "$dir" ] && [ -z "$(find "$config" "$0" -newer "$dir")" ]; then
+if [ -d "$dir" ] && [ -z "$(find "$config" "$0" "$here/kernel-source.sh" -newer "$dir")" ]; then
 	say "reusing the kernels in $dir"
 	exit 0
 fi
 
-tmp=''
-cleanup() { [ -z "$tmp" ] || rm -rf "$tmp"; }
-trap cleanup EXIT
-trap 'exit 143' HUP INT TERM
 rm -rf "$dir" "$dir".new.*
-tmp=$(mktemp -d "$dir.new.XXXXXX")
-
-# Debian's and Ubuntu's linux-source stands for the source of their current kernel
-source_package() {
-	apt-cache show --no-all-versions linux-source 2>/dev/null | sed -n 's/^Depends: \(linux-source-[^ ,]*\).*/\1/p' | head -n 1
-}
-
-unpack_source() {
-	local package archive
-	package=$(source_package)
-	[ -n "$package" ] || { apt_update && package=$(source_package); }
-	package_unpack "$tmp/package" "${package:?no linux-source is known to apt}"
-	archive=$(find "$tmp/package/usr/src" -type f -name 'linux-source-*.tar.*' | head -n 1)
-	mkdir "$tmp/source" "$tmp/out" "$tmp/kernels"
-	# Most of it is what is switched off; the names in Kconfig files must be there all the same
-	tar -xf "$archive" -C "$tmp/source" --strip-components=1 --exclude='*/Documentation/'*.{rst,txt,yaml} --exclude='*/tools/testing/*' \
-		--exclude='*/sound/*.[ch]' --exclude='*/drivers/'{gpu,media,staging,infiniband,iio,scsi,usb}'/*.[ch]' \
-		--exclude='*/drivers/net/'{ethernet,wireless,dsa,can}'/*.[ch]' --exclude='*/arch/'{a,h,i,l,m,n,o,p,r,s}'*/*.[chS]' \
-		--exclude='*/arch/'{a,c,h,i,l,m,n,o,p,r,s}'*/*.dts*'
-	rm -rf "$tmp/package"
-}
+new_tmp "$dir"
 
 kbuild() {
 	make -s -C "$tmp/source" O="$tmp/out" ARCH=x86_64 -j"$(nproc)" KBUILD_BUILD_TIMESTAMP=2023-11-14 KBUILD_BUILD_USER=tinyvmm \
 		KBUILD_BUILD_HOST=tinyvmm "$@" >&2
-}
-
-# Everything is off but what the file names, and what that needs in turn
-configure() {
-	local line
-	kbuild KCONFIG_ALLCONFIG="$config" allnoconfig
-	grep '^CONFIG_' "$config" | while read -r line; do
-		grep -qxF "$line" "$tmp/out/.config" || die "this kernel's configuration does not take $line"
-	done
 }
 
 # Only the compressed part is made anew: the kernel proper stays
@@ -77,9 +46,14 @@ build_kinds() {
 	done
 }
 
+# Most of it is what is switched off; the names in Kconfig files must be there all the same
+# shellcheck disable=SC2034 # for unpack_source
+left_out=('*/Documentation/*'.{rst,txt,yaml} '*/tools/testing/*' '*/sound/*.[ch]' '*/drivers/'{gpu,media,staging,infiniband,iio,scsi,usb}'/*.[ch]'
+	'*/drivers/net/'{ethernet,wireless,dsa,can}'/*.[ch]' '*/arch/'{a,h,i,l,m,n,o,p,r,s}'*/*.[chS]' '*/arch/'{a,c,h,i,l,m,n,o,p,r,s}'*/*.dts*')
 unpack_source
+mkdir "$tmp/kernels"
 say "building a kernel with everything built in (some minutes)"
-configure
+configure "$config"
 build_kinds
 mv "$tmp/kernels" "$dir"
 touch "$dir"

@@ -8,6 +8,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/../../../scripts/lib.sh"
+# shellcheck source=tests/nested/kernel-source.sh
+. "$here/../kernel-source.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
 [ $# = 1 ] || die "usage: kernel-64k.sh DIR"
@@ -17,31 +19,9 @@ dir=$(cd "$(dirname "$1")" && pwd)/${1##*/}
 config=$here/64k.config
 cross=''
 [ "$(uname -m)" = aarch64 ] || cross=aarch64-linux-gnu-
-tmp=''
-cleanup() { [ -z "$tmp" ] || rm -rf "$tmp"; }
-trap cleanup EXIT
-trap 'exit 143' HUP INT TERM
-tmp=$(mktemp -d "$dir.new.XXXXXX")
-
-unpack_source() {
-	local package
-	package=$(apt-cache show --no-all-versions linux-source | sed -n 's/^Depends: \(linux-source-[^ ,]*\).*/\1/p' | head -n 1)
-	package_unpack "$tmp/package" "${package:?no linux-source is known to apt}"
-	mkdir "$tmp/source" "$tmp/out"
-	tar -xf "$(find "$tmp/package/usr/src" -type f -name 'linux-source-*.tar.*' | head -n 1)" -C "$tmp/source" --strip-components=1
-	rm -rf "$tmp/package"
-}
+new_tmp "$dir"
 
 kbuild() { make -s -C "$tmp/source" O="$tmp/out" ARCH=arm64 CROSS_COMPILE="$cross" -j"$(nproc)" "$@" >&2; }
-
-# Everything is off but what the file names, and what that needs in turn
-configure() {
-	local line
-	kbuild KCONFIG_ALLCONFIG="$config" allnoconfig
-	grep '^CONFIG_' "$config" | while read -r line; do
-		grep -qxF "$line" "$tmp/out/.config" || die "this kernel's configuration does not take $line"
-	done
-}
 
 # There is no module, but their installation makes the index of what is built in
 install_kernel() {
@@ -55,7 +35,9 @@ install_kernel() {
 	mv "$tree" "$dir"
 }
 
+# shellcheck disable=SC2034 # for unpack_source
+left_out=()
 unpack_source
-configure
+configure "$config"
 kbuild Image modules
 install_kernel
