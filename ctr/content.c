@@ -62,7 +62,7 @@ static int mount_proc(const struct content *content)
 
 	/* A new one would show our own PID namespace, and who shares the host's without owning it may not make it. */
 	if (content->map->userns && !namespace_is_new(content->spec, NS_PID, true))
-		fd = mount_clone(AT_FDCWD, "/proc", AT_RECURSIVE);
+		fd = mount_clone_private(AT_FDCWD, "/proc", AT_RECURSIVE);
 	else
 		fd = mount_new("proc", NULL, NO_EXEC);
 	return content_attach(content, fd, "proc", content_may_make(content));
@@ -78,7 +78,7 @@ static int mount_sys(const struct content *content)
 	int fd;
 
 	if (content->map->userns && !namespace_is_new(content->spec, NS_NET, true)) {
-		fd = mount_clone(AT_FDCWD, "/sys", AT_RECURSIVE);
+		fd = mount_clone_private(AT_FDCWD, "/sys", AT_RECURSIVE);
 		int err = fd < 0 ? fd : mount_restrict(fd, attributes, true);
 		if (err) {
 			close_fd(&fd);
@@ -122,8 +122,7 @@ static void warn_of_groups(const struct content *content)
 	target[len < 0 ? 0 : len] = '\0';
 	if (strstr(target, "/systemd"))
 		log_warn("systemd won't start without a control group of version 2 of its own, and there is none to be had: be root where "
-			 "one is "
-			 "mounted (mount -t cgroup2 cgroup2 DIRECTORY), or: systemd-run --user --scope -p Delegate=yes tinyvmm ...");
+			 "one is mounted (mount -t cgroup2 cgroup2 DIRECTORY), or: systemd-run --user --scope -p Delegate=yes tinyvmm ...");
 	close_fd(&fd);
 }
 
@@ -214,7 +213,7 @@ static int mount_bind(const struct content *content, unsigned number)
 	int parents = content->rootfs->bind_fd[number];
 	struct stat st;
 	int target = -1;
-	int fd = parents < 0 ? mount_clone(AT_FDCWD, bind->source, AT_RECURSIVE) : fcntl(parents, F_DUPFD_CLOEXEC, 0);
+	int fd = parents < 0 ? mount_clone_private(AT_FDCWD, bind->source, AT_RECURSIVE) : fcntl(parents, F_DUPFD_CLOEXEC, 0);
 	int err = fd < 0 ? fd : 0;
 
 	if (!err && bind->read_only)
@@ -235,17 +234,24 @@ static int mount_bind(const struct content *content, unsigned number)
 	return err;
 }
 
+static int add_tmpfs(const struct content *content, const char *path, const char *const *options, bool make)
+{
+	int fd = mount_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	int target = fd < 0 ? fd : target_open(content->rootfs->fd, path, TARGET_DIR, make);
+	int err = target < 0 ? target : mount_attach(fd, target);
+
+	close_fd(&fd);
+	close_fd(&target);
+	return err;
+}
+
 static int mount_tmpfs(const struct content *content, const struct spec_tmpfs *tmpfs)
 {
 	char size[32];
 	const char *options[] = {"mode=1777", tmpfs->size_bytes ? size : NULL, NULL};
 
 	snprintf(size, sizeof(size), "size=%llu", (unsigned long long)tmpfs->size_bytes);
-	int fd = mount_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-	int target = fd < 0 ? fd : target_open(content->rootfs->fd, tmpfs->target, TARGET_DIR, content_may_make(content));
-	int err = target < 0 ? target : mount_attach(fd, target);
-	close_fd(&fd);
-	close_fd(&target);
+	int err = add_tmpfs(content, tmpfs->target, options, content_may_make(content));
 	if (err)
 		log_error("--tmpfs %s: %s", tmpfs->target, strerror(-err));
 	return err;
@@ -264,11 +270,7 @@ static int mount_run(const struct content *content)
 
 	for (unsigned i = 0; !err && i < sizeof(mounts) / sizeof(*mounts); i++) {
 		const char *const options[] = {mounts[i].mode, NULL};
-		int fd = mount_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-		int target = fd < 0 ? fd : target_open(content->rootfs->fd, mounts[i].path, TARGET_DIR, i || content_may_make(content));
-		err = target < 0 ? target : mount_attach(fd, target);
-		close_fd(&fd);
-		close_fd(&target);
+		err = add_tmpfs(content, mounts[i].path, options, i || content_may_make(content));
 	}
 	if (!err || err == -ENOENT)
 		return 0;

@@ -71,7 +71,12 @@ static int set_attributes(int mount_fd, struct mount_attr *attr, bool recursive)
 
 int mount_clone(int dir_fd, const char *path, unsigned flags)
 {
-	int fd = outcome(open_tree(dir_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags), "open_tree", "5.2");
+	return outcome(open_tree(dir_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags), "open_tree", "5.2");
+}
+
+int mount_clone_private(int dir_fd, const char *path, unsigned flags)
+{
+	int fd = mount_clone(dir_fd, path, flags);
 
 	if (fd < 0)
 		return fd;
@@ -93,9 +98,7 @@ int mount_restrict(int mount_fd, uint64_t attributes, bool recursive)
 
 int mount_map(int mount_fd, int userns_fd, bool recursive)
 {
-	return set_attributes(
-		mount_fd, &(struct mount_attr){.attr_set = MOUNT_ATTR_IDMAP, .propagation = MS_PRIVATE, .userns_fd = (uint64_t)userns_fd},
-		recursive);
+	return set_attributes(mount_fd, &(struct mount_attr){.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd}, recursive);
 }
 
 /* --- targets ------------------------------------------------------------------------------------------------------------ */

@@ -19,11 +19,10 @@
  */
 int mount_new(const char *type, const char *const *options, uint64_t attributes);
 
-/*
- * A copy of the mount at `path` below `dir_fd` (of what is mounted beneath as well: AT_RECURSIVE in flags), not attached, and private: what is
- * mounted on it is not seen where it was copied from. Not logged.
- */
+/* A copy of the mount at `path` below `dir_fd` (of what is mounted beneath as well: AT_RECURSIVE in flags), not attached; not logged. */
 int mount_clone(int dir_fd, const char *path, unsigned flags);
+/* The same for a directory on which mounts follow: private, so that these are not seen where it was copied from. */
+int mount_clone_private(int dir_fd, const char *path, unsigned flags);
 
 /* Attaches it on top of `target_fd`. */
 int mount_attach(int mount_fd, int target_fd);

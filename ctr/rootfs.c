@@ -175,7 +175,7 @@ static int prepare_dir(struct rootfs *rootfs, const char *path, bool map)
 	int err = check_dir(path);
 	if (err)
 		return err;
-	rootfs->lower_fd = mount_clone(AT_FDCWD, path, 0);
+	rootfs->lower_fd = mount_clone_private(AT_FDCWD, path, 0);
 	err = rootfs->lower_fd < 0 ? rootfs->lower_fd : mount_restrict(rootfs->lower_fd, MOUNT_ATTR_NODEV, false);
 	if (err)
 		log_error("--rootfs %s: can't be mounted for --userns: %s", path, strerror(-err));
@@ -219,8 +219,7 @@ static int prepare_writes(struct rootfs *rootfs, const struct spec *spec, const 
 
 	if (err || !map->userns || geteuid())
 		return err;
-	/* There is nothing beneath, but what the child mounts on it is not to be seen here. */
-	rootfs->writes_fd = mount_clone(AT_FDCWD, spec->writes_path, AT_RECURSIVE);
+	rootfs->writes_fd = mount_clone_private(AT_FDCWD, spec->writes_path, 0);
 	return rootfs->writes_fd < 0 ? writes_failed(spec, rootfs->writes_fd) : 0;
 }
 
@@ -230,7 +229,7 @@ int rootfs_prepare(struct rootfs *rootfs, const struct spec *spec, const struct 
 
 	/* Of one that fails the child says why, which tries it, too. */
 	for (unsigned i = 0; map->userns && !geteuid() && !rootfs->view && i < spec->bind_count; i++)
-		rootfs->bind_fd[i] = mount_clone(AT_FDCWD, spec->bind[i].source, AT_RECURSIVE);
+		rootfs->bind_fd[i] = mount_clone_private(AT_FDCWD, spec->bind[i].source, AT_RECURSIVE);
 	rootfs->userns = map->userns;
 	rootfs->one_id = map->deny_groups;
 	if (err)
@@ -321,8 +320,7 @@ static int attach_over(int mount_fd, int below_fd)
 	return err ? err : open_dir(mount_fd, ".");
 }
 
-/* Where an overlay keeps what is written, as a mount of its own: memory, or a directory that stays (rootfs_prepare() made the two in it).
- */
+/* Where an overlay keeps what is written, as a mount of its own: memory, or a directory that stays (rootfs_prepare() made the two in it). */
 static int open_scratch(struct rootfs *rootfs, const struct spec *spec)
 {
 	static const char *const options[] = {"mode=0755", NULL};
@@ -331,7 +329,7 @@ static int open_scratch(struct rootfs *rootfs, const struct spec *spec)
 	if (!spec->writes_path)
 		return mount_new("tmpfs", options, 0);
 	rootfs->writes_fd = -1;
-	return fd >= 0 ? fd : mount_clone(AT_FDCWD, spec->writes_path, 0);
+	return fd >= 0 ? fd : mount_clone_private(AT_FDCWD, spec->writes_path, 0);
 }
 
 /* An overlay of `lower_fd` and what open_scratch() gives, mounted over `lower_fd`. */
@@ -401,7 +399,7 @@ static int open_lower(const struct rootfs *rootfs, const struct spec *spec)
 /* Without an overlay: the directory as a mount of its own, which pivot_root() and read-only want. */
 static int bind_itself(int dir_fd)
 {
-	int clone = mount_clone(dir_fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
+	int clone = mount_clone_private(dir_fd, "", AT_EMPTY_PATH | AT_RECURSIVE);
 
 	if (clone < 0)
 		return clone;

@@ -17,9 +17,9 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } subcommands[] = {
-	{"run", run_main},
-	{"check", doctor_main},
-	{"ctr", ctr_main},
+	{ "run", run_main },
+	{ "check", doctor_main },
+	{ "ctr", ctr_main },
 };
 
 /* No file of ours may come to stand where a closed standard stream was, and get what is printed. */

@@ -70,6 +70,15 @@ const struct cgroup_group *cgroup_group_of(const struct cgroup *cgroup, enum cgr
 	return NULL;
 }
 
+const struct cgroup_group *cgroup_group_v2(const struct cgroup *cgroup)
+{
+	for (unsigned i = 0; i < cgroup->count; i++) {
+		if (cgroup->group[i].v2)
+			return &cgroup->group[i];
+	}
+	return NULL;
+}
+
 /* --- places -------------------------------------------------------------------------------------------------------------------- */
 
 #define PLACES_MAX 4
@@ -359,10 +368,11 @@ static void open_group(struct cgroup *cgroup, const struct cgroup_hierarchy *h, 
 	unsigned found = cgroup->count;
 
 	find_places(places, h);
-	/* Where those are that systemd was asked for, wherever we are. */
-	snprintf(text, sizeof(text), "/user.slice/user-%u.slice/user@%u.service/app.slice", geteuid(), geteuid());
-	if (h->v2)
+	if (h->v2) {
+		/* Where those are that systemd was asked for, wherever we are. */
+		snprintf(text, sizeof(text), "/user.slice/user-%u.slice/user@%u.service/app.slice", geteuid(), geteuid());
 		add_place(places, h->mount, text, strlen(text));
+	}
 	for (unsigned i = 0; i < places->count && cgroup->count == found; i++) {
 		if (asprintf(&path, "%s/" CGROUP_PARENT "/%s", places->path[i], cgroup->name) < 0)
 			return;
@@ -421,11 +431,9 @@ void cgroup_free(struct cgroup *cgroup)
 
 int cgroup_clone_fd(const struct cgroup *cgroup)
 {
-	for (unsigned i = 0; i < cgroup->count; i++) {
-		if (cgroup->group[i].v2)
-			return cgroup->inner_fd >= 0 ? cgroup->inner_fd : cgroup->group[i].fd;
-	}
-	return -1;
+	const struct cgroup_group *group = cgroup_group_v2(cgroup);
+
+	return cgroup->inner_fd >= 0 ? cgroup->inner_fd : group ? group->fd : -1;
 }
 
 static int join(const struct cgroup *cgroup, const char *who, bool all)

@@ -107,6 +107,8 @@ int cgroup_open_from(struct cgroup **cgroup, const char *proc, const char *name)
 unsigned cgroup_enable(struct cgroup *cgroup, const char *place, unsigned bits);
 /* The group that serves this controller, or NULL. */
 const struct cgroup_group *cgroup_group_of(const struct cgroup *cgroup, enum cgroup_controller controller);
+/* The group of version 2, or NULL. */
+const struct cgroup_group *cgroup_group_v2(const struct cgroup *cgroup);
 
 /* end.c */
 /* Whether there are processes in this group or below it. */

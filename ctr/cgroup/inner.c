@@ -13,18 +13,9 @@
 
 #define INNER "system"
 
-static const struct cgroup_group *group_v2(const struct cgroup *cgroup)
-{
-	for (unsigned i = 0; i < cgroup->count; i++) {
-		if (cgroup->group[i].v2)
-			return &cgroup->group[i];
-	}
-	return NULL;
-}
-
 static int enter(struct cgroup *cgroup, const char *name)
 {
-	int parent = group_v2(cgroup)->fd;
+	int parent = cgroup_group_v2(cgroup)->fd;
 
 	if (mkdirat(parent, name, 0755) && errno != EEXIST)
 		return -errno;
@@ -59,7 +50,7 @@ static int give(int fd, uid_t owner)
 
 int cgroup_make_inner(struct cgroup *cgroup, uid_t owner)
 {
-	const struct cgroup_group *group = group_v2(cgroup);
+	const struct cgroup_group *group = cgroup_group_v2(cgroup);
 
 	if (!group)
 		return 0;
@@ -79,7 +70,7 @@ bool cgroup_has_inner(const struct cgroup *cgroup)
 
 int cgroup_enter_inner(struct cgroup *cgroup)
 {
-	int err = group_v2(cgroup) ? enter(cgroup, INNER "/exec") : 0;
+	int err = cgroup_group_v2(cgroup) ? enter(cgroup, INNER "/exec") : 0;
 
 	return err == -ENOENT ? 0 : err;
 }
