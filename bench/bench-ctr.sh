@@ -47,6 +47,7 @@ bundle() {
 }
 
 candidate "tinyvmm ctr run" "$tinyvmm" ctr run --rootfs "$root" --net none -- /bin/true
+candidate "the same, --read-only" "$tinyvmm" ctr run --read-only --rootfs "$root" --net none -- /bin/true
 candidate "the same, --isolation namespaces" "$tinyvmm" ctr run --log-level error --isolation namespaces --rootfs "$root" --net none -- /bin/true
 candidate "the same, --isolation chroot" "$tinyvmm" ctr run --log-level error --isolation chroot --rootfs "$root" -- /bin/true
 candidate chroot chroot "$root" /bin/true
