@@ -66,7 +66,8 @@ static int make_private(const struct container *container)
 	if (!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return 0;
 	int err = -errno;
-	log_error("the mount namespace can't be made private: %s", strerror(-err));
+	log_error("the mount namespace can't be made private: %s%s", strerror(-err),
+		  err == -EINVAL ? ": / is no mount here, as in a chroot: its directory has to be one (mount --bind DIR DIR, before the chroot)" : "");
 	return err;
 }
 

@@ -127,7 +127,8 @@ static int serve(void *arg)
 		err = -errno;
 	}
 	/* A message to fuse_take(). */
-	write_full(STDERR_FILENO, strerror(-err), strlen(strerror(-err)));
+	const char *reason = strerror(-err);
+	write_full(STDERR_FILENO, reason, strlen(reason));
 	write_full(STDERR_FILENO, "\n", 1);
 	return -EIO;
 }

@@ -141,6 +141,9 @@ host_scripts() {
 	part "test scripts"
 	build "program" tinyvmm guest-bare tests-ctr "$build/tests/unit/arch/x86_64/test_acpi"
 	local script argument log all=()
+	# Fetched once, where it is not installed
+	BUSYBOX=$(busybox_static demo)
+	export BUSYBOX
 	for script in tests/*/test_*.sh; do
 		case $script in
 		tests/nested/*) continue ;;

@@ -17,7 +17,7 @@ extern const char init_blob_start[], init_blob_end[];
 
 const void *init_blob(size_t *len)
 {
-	/* cppcheck-suppress comparePointers ; the assembler puts both names on the same bytes */
+	/* cppcheck-suppress [comparePointers, subtractPointers] ; the assembler puts both names on the same bytes */
 	*len = (size_t)(init_blob_end - init_blob_start);
 	return init_blob_start;
 }

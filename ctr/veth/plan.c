@@ -37,7 +37,7 @@ bool veth_choose_network(const struct veth_net *routes, size_t count, struct vet
 				net->address++;
 				return true;
 			}
-			net->address += 1u << (32 - net->prefix);
+			net->address += (uint32_t)(1ull << (32 - net->prefix));
 		}
 	}
 	return false;

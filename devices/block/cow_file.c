@@ -72,8 +72,10 @@ static int create_dropped(struct cow *cow)
 
 static void fill_header(const struct cow *cow, const char *base_path, struct cow_header *header)
 {
-	size_t path_bytes = strnlen(base_path, COW_BASE_PATH_MAX);
+	size_t path_bytes = strlen(base_path);
 
+	if (path_bytes > COW_BASE_PATH_MAX)
+		path_bytes = COW_BASE_PATH_MAX;
 	*header = (struct cow_header){
 		.magic = COW_MAGIC,
 		.version = htole32(COW_VERSION),

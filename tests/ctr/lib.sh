@@ -4,6 +4,10 @@
 # For the container tests: a small root to run in, and what a run gave. They run on this machine as they run in a guest of the nested tests;
 # the one has control groups of version 1, the other of version 2.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib.sh
+. "$here/../../scripts/lib.sh"
+# Where it is not installed it is fetched, while there is a network
+export BUSYBOX="${BUSYBOX:-$(busybox_static "$here/../../demo")}"
 # A script that sets own_mounts, to what is skipped without root and why, is begun again in a mount namespace of its own; with own_network=-n in
 # one for the network, too.
 if [ "${1:-}" = --inside ]; then
@@ -14,18 +18,15 @@ elif [ -n "${own_mounts:-}" ]; then
 fi
 # shellcheck source=tests/lib.sh
 . "$here/../lib.sh"
-# shellcheck source=scripts/lib.sh
-. "$here/../../scripts/lib.sh"
 
 # Where no helper loads a kernel's modules when they are first asked for
 modprobe -q -a overlay loop tun fuse 2>/dev/null
 
 # make_root DIR: a root file system of one static busybox.
 make_root() {
-	local root=$1 busybox applet
-	busybox=${BUSYBOX:-$(busybox_static "$test_dir/busybox")}
+	local root=$1 applet
 	mkdir -p "$root"/{bin,sbin,etc,proc,sys,dev,tmp,root,var/user}
-	cp "$busybox" "$root/bin/busybox"
+	cp "$BUSYBOX" "$root/bin/busybox"
 	for applet in $("$root/bin/busybox" --list); do
 		[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 	done
@@ -47,9 +48,10 @@ own_etc() {
 # root_range: subordinate ids for root, and nobody else.
 root_range() { echo "root:1000000:65536" | tee "$test_dir/subuid" >"$test_dir/subgid"; }
 
-# make_user UID: an ordinary user, ctruser, with the number $uid.
+# make_user UID: an ordinary user, ctruser, with the number $uid. Goes to $test_dir: where we are may be closed to others, as /root is.
 make_user() {
 	uid=$1
+	cd "$test_dir" || exit 1
 	own_etc passwd group subuid subgid
 	echo "ctruser:x:$uid:$uid::$test_dir:/bin/sh" >>"$test_dir/passwd"
 	echo "ctruser:x:$uid:" >>"$test_dir/group"

@@ -127,7 +127,7 @@ static void holds(const struct station *s, const char *path, const char *name, c
 static uint64_t number(const struct station *s, const char *path, const char *name)
 {
 	int len;
-	const fdt64_t *value = property(s, path, name, &len);
+	const void *value = property(s, path, name, &len);
 	fdt64_t copy;
 
 	assert_int_equal(len, sizeof(copy));

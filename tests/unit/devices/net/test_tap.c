@@ -246,10 +246,15 @@ static void offloads_from_guest(void **state)
 	stream_release(&stream);
 }
 
+static void stop(void *loop)
+{
+	loop_stop(loop);
+}
+
 static void back_pressure(void **state)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(7004), .sin_addr.s_addr = htonl(GUEST_IP) };
-	struct loop_timer pause = { .expired = (void (*)(void *))loop_stop };
+	struct loop_timer pause = { .expired = stop };
 	int64_t end = loop_now_ns() + STATION_DEADLINE_MS * 1000000ll;
 	struct tap tap;
 	uint16_t port;
