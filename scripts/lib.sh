@@ -102,7 +102,7 @@ busybox_static() {
 			path=$(find "$cache/busybox" -path '*bin/busybox' -type f | head -n 1)
 		fi
 	fi
-	[ -x "$path" ] && echo "$path"
+	[ -x "$path" ] && realpath "$path"
 }
 
 # One of another architecture can't be asked: its names stand in it one behind the other, the first two are "[" and "[[".
