@@ -30,7 +30,7 @@ terminal=()
 if [ -t 0 ] && [ -t 1 ]; then
 	terminal=(--terminal --timeout 86400)
 fi
-exec scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 1536 --tinyvmm "$tinyvmm" --program "$nameserver" \
+exec scripts/nested.sh --kernel-dir demo/kernel --busybox "$busybox" --memory 1536 --stall 60 --tinyvmm "$tinyvmm" --program "$nameserver" \
 	--program "$(command -v bash)" --program "$(command -v tail)" --program "$(command -v sed)" \
 	--file scripts:/scripts --file demo/rootfs.img:/root/rootfs.img "${terminal[@]}" -- \
 	bash -c 'nameserver 127.0.0.1 53 host.tinyvmm.test=10.0.2.2 & exec bash "$@"' demo \
