@@ -40,7 +40,7 @@ group() {
 		echo "to build a kernel with everything built in:" bc bison flex libelf-dev
 		echo "for partitioned test disks:" fdisk
 		echo "to see what the sandbox allows being used:" strace
-		echo "for a test network:" iproute2
+		echo "for a test network:" iproute2 nftables
 		echo "for containers of ordinary users:" uidmap fuse2fs
 		echo "for what else the tests look at:" cpio procps
 		group docs

@@ -10,6 +10,9 @@ kind=$1 name=$2 program=$3 log=$4
 fixed_addresses=()
 ! setarch -R true 2>/dev/null || fixed_addresses=(setarch -R)
 
+# /tmp may be in memory, where a disk image can do less
+export TMPDIR=/var/tmp
+
 status=0
 timeout -k 5 300 "${fixed_addresses[@]}" "$program" >"$log" 2>&1 </dev/null || status=$?
 awk -v kind="$kind" -v name="$name" '
