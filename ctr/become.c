@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctr/message.h"
 #include "ctr/options.h"
 #include "ctr/passwd.h"
 #include "ctr/reaper_blob.h"

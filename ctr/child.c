@@ -22,6 +22,7 @@
 #include "ctr/become.h"
 #include "ctr/child_impl.h"
 #include "ctr/content.h"
+#include "ctr/message.h"
 #include "ctr/namespaces.h"
 #include "ctr/options.h"
 #include "ctr/start.h"

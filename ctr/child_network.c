@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ctr/child_impl.h"
+#include "ctr/message.h"
 #include "ctr/namespaces.h"
 #include "ctr/start.h"
 #include "vmm/util/io.h"

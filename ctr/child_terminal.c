@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ctr/child_impl.h"
+#include "ctr/message.h"
 #include "ctr/mount.h"
 #include "ctr/start.h"
 #include "vmm/util/io.h"

@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #include "ctr/become.h"
+#include "ctr/message.h"
 #include "ctr/mount.h"
 #include "ctr/rootfs_impl.h"
-#include "ctr/start.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 

@@ -79,11 +79,4 @@ enum child_message {
 	CHILD_READY = 'r',
 };
 
-/* For both sides. 0 or a negative errno. */
-int send_message(int socket, char message, int fd);
-/* Up to `size` bytes of a message, and a descriptor, or -1 where none came. As recvmsg(2), but a negative errno. */
-ssize_t receive_text(int socket, char *text, size_t size, int *fd);
-/* -ECONNRESET when the other side ended; *fd is -1 when none came. */
-int receive_message(int socket, char *message, int *fd);
-
 #endif
