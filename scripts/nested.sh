@@ -244,7 +244,7 @@ else
 fi
 status=0
 run || status=$?
-if [ -e "$tmp/stalled" ] && ! grep -q '^nested: load' "$log"; then
+if [ -e "$tmp/stalled" ] && ! grep -aq 'nested: load' "$log"; then
 	say "nested.sh: the emulated processors stood still before the outer machine had started: once more"
 	rm "$tmp"/{stalled,monitor.in,monitor.out}
 	status=0

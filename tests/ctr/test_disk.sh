@@ -253,7 +253,8 @@ debugfs -w -R "feature +needs_recovery" "$image" >/dev/null 2>&1
 refused='fuse2fs can.t mount it: .*e2fsck.*debugfs'
 disk_fails "not unmounted in order" 125 "$refused" -d "$image" -- true
 # Who may write can recover it, since e2fsprogs 1.47.1
-if dpkg --compare-versions "$(dpkg-query -Wf '${Version}' fuse2fs)" ge 1.47.1; then
+version=$(debugfs -V 2>&1 | sed -n 's/^debugfs \([0-9.]*\).*/\1/p')
+if [ "$(printf '%s\n' 1.47.1 "$version" | sort -V | head -n 1)" = 1.47.1 ]; then
 	disk_gives "not unmounted in order, --keep" recovered -d "$image" --keep -- echo recovered
 	same "$case_of: and then it is in order" 0 "$(dumpe2fs -h "$image" 2>/dev/null | grep -c needs_recovery)"
 else
