@@ -11,7 +11,7 @@ fixed_addresses=()
 ! setarch -R true 2>/dev/null || fixed_addresses=(setarch -R)
 
 # /tmp may be in memory, where a disk image can do less
-export TMPDIR=/var/tmp
+[ ! -d /var/tmp ] || export TMPDIR=/var/tmp
 
 status=0
 timeout -k 5 300 "${fixed_addresses[@]}" "$program" >"$log" 2>&1 </dev/null || status=$?
