@@ -89,8 +89,8 @@ use_arch "$arch"
 kernel_dir=${kernel_dir:-$(demo_dir "$arch")/kernel}
 busybox=${busybox:-$(busybox_static "$(demo_dir "$arch")")}
 [ -f "$kernel_dir/release" ] || die "--kernel-dir: $kernel_dir is not what get-kernel.sh makes"
-busybox=$(realpath "$busybox")
 [ -x "$busybox" ] || die "--busybox: $busybox is no program"
+busybox=$(realpath "$busybox")
 command -v "$board_qemu" >/dev/null || die "$board_qemu is missing: install $board_package (scripts/install-deps.sh does)"
 
 release=$(<"$kernel_dir/release")

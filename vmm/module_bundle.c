@@ -189,9 +189,10 @@ static int map_file(struct module_bundle *bundle, int fd)
 {
 	struct stat st;
 
+	if (fstat(fd, &st))
+		return -errno;
 	/* In a cache that others can write to, anything may be. */
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size < BUNDLE_ARCHIVE_OFFSET ||
-	    st.st_size > BUNDLE_LIMIT_BYTES)
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size < BUNDLE_ARCHIVE_OFFSET || st.st_size > BUNDLE_LIMIT_BYTES)
 		return -EBADMSG;
 	void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (map == MAP_FAILED)
@@ -240,7 +241,7 @@ static int check(struct module_bundle *bundle, const char *key, size_t key_len)
 	struct bundle_header header;
 	size_t body = bundle->bytes - BUNDLE_ARCHIVE_OFFSET;
 
-	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): it takes a failed mmap() for one that leaves errno 0 */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): it takes a call that failed for one that leaves errno 0 */
 	memcpy(&header, bundle->data, sizeof(header));
 	if (memcmp(header.magic, MAGIC, sizeof(header.magic)) || header.archive_bytes > body || header.archive_bytes % 4 ||
 	    header.record_bytes != body - header.archive_bytes)

@@ -184,6 +184,19 @@ bool station_wait_fd(struct station *st, int fd, uint32_t events)
 	return found;
 }
 
+bool station_wait_refusal(struct station *st)
+{
+	int64_t end = loop_now_ns() + STATION_DEADLINE_MS * 1000000ll;
+
+	while (!st->refusals && loop_now_ns() < end) {
+		loop_timer_set(st->loop, &st->timer, 1000000);
+		if (loop_run(st->loop))
+			abort();
+	}
+	loop_timer_cancel(st->loop, &st->timer);
+	return st->refusals;
+}
+
 /* --- frames --------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t sum16(uint32_t sum, const void *data, size_t len)

@@ -60,6 +60,8 @@ typedef bool (*station_match)(const struct station_frame *frame, void *arg);
 struct station_frame *station_wait(struct station *st, station_match match, void *arg);
 /* Waits for the host's side: for `events` of fd. False: not within the deadline. */
 bool station_wait_fd(struct station *st, int fd, uint32_t events);
+/* Waits until a frame was refused, and some of the loop's rounds more, in which others may be. False: none within the deadline. */
+bool station_wait_refusal(struct station *st);
 /* Runs the loop until something arrives, fd (unless -1) has `events`, or the deadline passed (false). */
 bool station_run(struct station *st, int fd, uint32_t events);
 

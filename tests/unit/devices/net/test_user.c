@@ -692,11 +692,6 @@ static void back_pressure(void **state)
 }
 
 /* While frames wait, those that come later wait behind them, also when the guest would take those. */
-static void stop(void *loop)
-{
-	loop_stop(loop);
-}
-
 static void order_kept(void **state)
 {
 	uint16_t port = 40005;
@@ -715,13 +710,7 @@ static void order_kept(void **state)
 
 	net.st.refuse = true;
 	sendto(fd, "1", 1, 0, (struct sockaddr *)&from, from_len);
-	int64_t end = loop_now_ns() + STATION_DEADLINE_MS * 1000000ll;
-	struct loop_timer pause = { .expired = stop, .arg = net.loop };
-	while (!net.st.refusals && loop_now_ns() < end) {
-		loop_timer_set(net.loop, &pause, 1000000);
-		assert_int_equal(loop_run(net.loop), 0);
-	}
-	loop_timer_cancel(net.loop, &pause);
+	assert_true(station_wait_refusal(&net.st));
 	assert_int_equal(net.st.refusals, 1);
 	net.st.refuse = false;
 	sendto(fd, "2", 1, 0, (struct sockaddr *)&from, from_len);
