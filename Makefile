@@ -67,7 +67,9 @@ CFLAGS ?=
 CROSS_CLANG := $(if $(CROSS),$(if $(findstring clang,$(CC)),--target=$(ARCH)-linux-gnu -Wno-unused-command-line-argument))
 CROSS_FLAGS := $(CROSS_CLANG) $(if $(SYSROOT),--sysroot=$(SYSROOT))
 ALL_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) $(OPTIMIZE) $(HARDENING) $(SIZE) $(SAN_FLAGS) $(CFLAGS)
-ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
+# Debian 12's linker can't yet for AArch64.
+PACKED_x86_64 := -Wl,-z,pack-relative-relocs
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(PACKED_$(ARCH)) -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
 # Libraries that only some runs need are loaded by those runs (vmm/util/lib.h): here only their headers count.
 # The device tree's, for the one architecture that has one.
 LIBS_aarch64 := -l:libfdt.a

@@ -72,24 +72,6 @@ static int make_private(const struct container *container)
 	return err;
 }
 
-static int fill_root(struct container *container)
-{
-	const struct content content = {
-		.spec = container->spec,
-		.map = &container->map,
-		.rootfs = &container->rootfs,
-		.nameserver = container->spec->net == NET_USER ? USER_NAMESERVER : NULL,
-		.own_groups = container->cgroup && cgroup_has_inner(container->cgroup),
-	};
-	int err = container->spec->isolation == ISOLATION_CHROOT ? 0 : content_mount(&content);
-
-	if (!err && container->terminal)
-		err = child_terminal(container, true);
-	if (!err && container->spec->isolation != ISOLATION_CHROOT)
-		err = content_seal(&content);
-	return err;
-}
-
 static int enter_root(const struct container *container)
 {
 	const char *dir = container->spec->workdir ? container->spec->workdir : "/";
@@ -161,22 +143,50 @@ static int wait_for_map(const struct container *container)
 	return container->map.userns ? wait_for_go(container) : 0;
 }
 
-/* In the container's control group by the end of it, and that is what the cgroup namespace shows. */
+/* What is unpacked into memory is the container's. Its mounts need not be, and while they are made, its limits are set. */
+static bool takes_place_early(const struct spec *spec)
+{
+	return spec->root == ROOT_IMAGE;
+}
+
+/* In the container's control group by the end of it, with its limits, and that is what the cgroup namespace shows. */
 static int take_place(const struct container *container)
 {
 	bool late = container_needs_devices(container);
 	int err = 0;
 
-	if (!container->map.userns)
-		err = container->cgroup ? cgroup_join_self(container->cgroup, late) : 0;
-	else if (late)
+	if (container->cgroup && container->map.userns && late)
 		err = send_message(container->go[1], CHILD_PLACE, -1);
-	if (!err && container->map.userns && late)
+	if (!err && container->cgroup)
 		err = wait_for_go(container);
+	if (!err && container->cgroup && !container->map.userns)
+		err = cgroup_join_self(container->cgroup, late);
 	if (err || !namespace_is_new(container->spec, NS_CGROUP, container->map.userns) || !unshare(CLONE_NEWCGROUP))
 		return err;
 	err = -errno;
 	log_error("the cgroup namespace can't be made: %s", strerror(-err));
+	return err;
+}
+
+static int fill_root(struct container *container)
+{
+	const struct content content = {
+		.spec = container->spec,
+		.map = &container->map,
+		.rootfs = &container->rootfs,
+		.nameserver = container->spec->net == NET_USER ? USER_NAMESERVER : NULL,
+		.own_groups = container->cgroup && cgroup_has_inner(container->cgroup),
+	};
+	int err = container->spec->isolation == ISOLATION_CHROOT ? 0 : content_mount(&content);
+
+	if (!err && !takes_place_early(container->spec))
+		err = take_place(container);
+	if (!err && container->spec->isolation != ISOLATION_CHROOT)
+		err = content_mount_own(&content);
+	if (!err && container->terminal)
+		err = child_terminal(container, true);
+	if (!err && container->spec->isolation != ISOLATION_CHROOT)
+		err = content_seal(&content);
 	return err;
 }
 
@@ -213,9 +223,9 @@ _Noreturn void container_child(struct container *container)
 	if (!err)
 		err = child_network(container);
 	if (!err)
-		err = take_place(container);
-	if (!err)
 		err = make_private(container);
+	if (!err && takes_place_early(spec))
+		err = take_place(container);
 	if (!err)
 		err = rootfs_open(&container->rootfs, spec);
 	if (!err)

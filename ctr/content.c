@@ -349,20 +349,26 @@ static int write_names(const struct content *content, int covers_fd)
 
 int content_mount(const struct content *content)
 {
-	const struct spec *spec = content->spec;
 	int covers = mount_covers(content);
 	int err = covers < 0 ? covers : mount_proc(content);
 
 	if (!err)
 		err = mount_sys(content);
 	if (!err)
-		err = mount_cgroup(content);
-	if (!err)
 		err = content_dev(content);
-	if (!err && spec->isolation == ISOLATION_FULL)
+	if (!err && content->spec->isolation == ISOLATION_FULL)
 		err = restrict_paths(content, covers);
 	if (!err)
 		err = write_names(content, covers);
+	close_fd(&covers);
+	return err;
+}
+
+int content_mount_own(const struct content *content)
+{
+	const struct spec *spec = content->spec;
+	int err = mount_cgroup(content);
+
 	if (!err && spec->system)
 		err = mount_run(content);
 	if (!err && spec->system && spec->isolation == ISOLATION_FULL && !content->own_groups)
@@ -371,7 +377,6 @@ int content_mount(const struct content *content)
 		err = mount_tmpfs(content, &spec->tmpfs[i]);
 	for (unsigned i = 0; !err && i < spec->bind_count; i++)
 		err = mount_bind(content, i);
-	close_fd(&covers);
 	return err;
 }
 

@@ -18,8 +18,11 @@ struct content {
 	const char *nameserver; /* for /etc/resolv.conf; NULL: the host's file */
 };
 
-/* 0 or a negative errno, logged with the path that failed. */
+/* What every container has. 0 or a negative errno, logged with the path that failed. */
 int content_mount(const struct content *content);
+
+/* After that, what is this one's: its control groups, which it is in by now, its --tmpfs and --bind. The same. */
+int content_mount_own(const struct content *content);
 
 /* After all mounts: the root itself becomes read-only where that is asked for. */
 int content_seal(const struct content *content);

@@ -65,19 +65,25 @@ int container_channels(struct container *container)
 	return err;
 }
 
-static int prepare_cgroup(struct container *container)
+static struct cgroup_limits limits_of(const struct container *container)
 {
 	const struct spec *spec = container->spec;
 	struct cgroup_limits limits = spec->limits;
 
-	if (spec->isolation != ISOLATION_FULL)
-		return 0;
 	limits.inner = spec->system;
 	limits.inner_owner = container->map.userns ? container->map.uid[0].outside : 0;
 	/* An ordinary user can neither make nodes nor use those of file systems that it mounts. */
 	if (geteuid() && !limits.device_count)
 		limits.devices_restricted = false;
-	return cgroup_new(&container->cgroup, spec->name, &limits, spec->best_effort);
+	return limits;
+}
+
+static int prepare_cgroup(struct container *container)
+{
+	const struct spec *spec = container->spec;
+	const struct cgroup_limits limits = limits_of(container);
+
+	return spec->isolation == ISOLATION_FULL ? cgroup_new(&container->cgroup, spec->name, &limits, spec->best_effort) : 0;
 }
 
 static int prepare(struct container *container)
@@ -148,11 +154,23 @@ bool container_needs_devices(const struct container *container)
 	return container->spec->net == NET_USER;
 }
 
+/* A child with a user namespace of its own is not one that may move itself. */
 static int place_child(const struct container *container)
 {
-	int err = container->cgroup ? cgroup_join(container->cgroup, container->pid, container_needs_devices(container)) : 0;
+	int err = container->map.userns ? cgroup_join(container->cgroup, container->pid, container_needs_devices(container)) : 0;
 
 	return err ? err : send_message(container->go[0], 'g', -1);
+}
+
+/* The limits are set while the child makes its mounts, which are most of the work: it waits for them before it becomes anything else. */
+static int limit_child(const struct container *container)
+{
+	const struct cgroup_limits limits = limits_of(container);
+	int err = container->cgroup ? cgroup_limit(container->cgroup, &limits) : 0;
+
+	if (err || !container->cgroup || (container->map.userns && container_needs_devices(container)))
+		return err;
+	return place_child(container);
 }
 
 /* The child ended before it was ready. It has said why, unless something ended it. */
@@ -253,7 +271,9 @@ int container_start(struct container *container)
 	if (!err)
 		err = rootfs_map(&container->rootfs, container->spec, container->pid);
 	if (!err && container->map.userns)
-		err = container_needs_devices(container) ? send_message(container->go[0], 'g', -1) : place_child(container);
+		err = send_message(container->go[0], 'g', -1);
+	if (!err)
+		err = limit_child(container);
 	return err ? err : container_follow(container);
 }
 

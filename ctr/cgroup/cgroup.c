@@ -334,16 +334,9 @@ int cgroup_new_from(struct cgroup **cgroup, const char *proc, int create, const 
 	cg->create = create;
 	cg->best_effort = best_effort;
 	err = make_groups(cg, required_controllers(limits), limits->inner);
-	if (!err)
-		err = cgroup_v1_set(cg, limits);
-	if (!err)
-		err = cgroup_v2_set(cg, limits);
-	if (!err)
-		err = cgroup_devices_set(cg, limits);
 	if (!err && limits->inner)
 		err = cgroup_make_inner(cg, limits->inner_owner);
 	if (!err) {
-		cgroup_sweep(cg, proc);
 		*cgroup = cg;
 		return 0;
 	}
@@ -358,6 +351,19 @@ int cgroup_new(struct cgroup **cgroup, const char *name, const struct cgroup_lim
 	if (geteuid() && (limits->inner || required_controllers(limits)))
 		(void)cgroup_scope("/proc");
 	return cgroup_new_from(cgroup, "/proc", 0, name, limits, best_effort);
+}
+
+int cgroup_limit(const struct cgroup *cgroup, const struct cgroup_limits *limits)
+{
+	int err = cgroup_v1_set(cgroup, limits);
+
+	if (!err)
+		err = cgroup_v2_set(cgroup, limits);
+	if (!err)
+		err = cgroup_devices_set(cgroup, limits);
+	if (!err)
+		cgroup_sweep(cgroup);
+	return err;
 }
 
 /* --- finding again --------------------------------------------------------------------------------------------------------------- */

@@ -70,11 +70,17 @@ struct cgroup;
 #define CGROUP_OF_RUN "ctr-"
 
 /*
- * Finds the host's hierarchies, makes the group and sets its limits. Every fault is logged with its way out; what was made is removed again.
+ * Finds the host's hierarchies and makes the group, without limits yet, wherever one of these needs it. Every fault is logged with its way out;
+ * what was made is removed again.
  * -EEXIST: a group of this name has processes in it. One without, which a run that was killed left behind, is made anew: so names are the
  * caller's to keep apart.
  */
 int cgroup_new(struct cgroup **cgroup, const char *name, const struct cgroup_limits *limits, bool best_effort);
+/*
+ * Sets the limits that the group was made for, whether processes are in it already or not; and clears away what killed runs left beside it. 0 or
+ * a negative errno, logged with its way out; then some are set.
+ */
+int cgroup_limit(const struct cgroup *cgroup, const struct cgroup_limits *limits);
 /*
  * Moves the calling process, an ordinary user's, into a scope that his systemd makes for it (by DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR).
  * cgroup_new() does that by itself where something needs a group. 0 or a negative errno: -EALREADY, he has a place below that systemd; -ENOENT,

@@ -94,7 +94,7 @@ bool cgroup_walk(int dir, const char *file, unsigned depth, cgroup_visit *visit,
 int64_t cgroup_now_ms(void);
 
 /* sweep.c: removes what killed runs left. */
-void cgroup_sweep(const struct cgroup *cgroup, const char *proc);
+void cgroup_sweep(const struct cgroup *cgroup);
 
 /* inner.c */
 int cgroup_make_inner(struct cgroup *cgroup, uid_t owner);

@@ -68,8 +68,8 @@ static void sweep_beside(const struct cgroup_group *group, const char *proc)
 }
 
 /* In each hierarchy: whoever was killed may have been at making or removing its groups. */
-void cgroup_sweep(const struct cgroup *cgroup, const char *proc)
+void cgroup_sweep(const struct cgroup *cgroup)
 {
 	for (unsigned i = 0; i < cgroup->count; i++)
-		sweep_beside(&cgroup->group[i], proc);
+		sweep_beside(&cgroup->group[i], cgroup->host.proc);
 }

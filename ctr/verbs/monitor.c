@@ -28,7 +28,10 @@ struct monitor {
 	struct container *container;
 	struct loop *loop;
 	struct loop_watch executed;
+	struct loop_timer doubt;
 };
+
+#define DOUBT_NS 1000000000ll /* that a container runs which the kernel has killed in already */
 
 /* From now on messages are kept, and no directory of the host is. */
 static void settle(const struct entry *entry)
@@ -40,19 +43,32 @@ static void settle(const struct entry *entry)
 	close_fd(&fd);
 }
 
-/* The command was executed, or can't be: then who starts it is told when we end. */
-static void executed(void *arg, uint32_t events)
+static void tell_ready(void *arg)
 {
 	struct monitor *monitor = arg;
 	char byte = 0;
+
+	(void)!write(monitor->ready_fd, &byte, 1);
+	close_fd(&monitor->ready_fd);
+	process_trim();
+}
+
+/*
+ * The command was executed, or can't be: then who starts it is told when we end. One that the kernel killed for lack of memory before it was
+ * executed looks the same from here, but for that nothing remains.
+ */
+static void executed(void *arg, uint32_t events)
+{
+	struct monitor *monitor = arg;
 
 	(void)events;
 	loop_remove(monitor->loop, &monitor->executed);
 	if (ended_unstarted(monitor->container))
 		return;
-	(void)!write(monitor->ready_fd, &byte, 1);
-	close_fd(&monitor->ready_fd);
-	process_trim();
+	if (monitor->container->cgroup && cgroup_oom_kills(monitor->container->cgroup))
+		loop_timer_set(monitor->loop, &monitor->doubt, DOUBT_NS);
+	else
+		tell_ready(monitor);
 }
 
 static int started(void *arg, struct container *container, struct loop *loop)
@@ -79,6 +95,7 @@ static int started(void *arg, struct container *container, struct loop *loop)
 	monitor->loop = loop;
 	/* Of this end nothing is read: that the other closes comes unasked. */
 	monitor->executed = (struct loop_watch){.fd = container->go[0], .ready = executed, .arg = monitor};
+	monitor->doubt = (struct loop_timer){.expired = tell_ready, .arg = monitor};
 	return loop_add(loop, &monitor->executed);
 }
 
@@ -89,6 +106,7 @@ static void ended(void *arg)
 	/* Its end may be heard of first. */
 	if (monitor->executed.active)
 		executed(monitor, 0);
+	loop_timer_cancel(monitor->loop, &monitor->doubt);
 	close_fd(&monitor->output[1]);
 	console_free(monitor->console);
 	monitor->console = NULL;

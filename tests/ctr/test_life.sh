@@ -155,6 +155,10 @@ lost "a command that is missing" 127 '/no/such/command: not found' -- /no/such/c
 lost "a command that is missing, as PID 1" 127 '/no/such/command: not found' --init off -- /no/such/command
 lost "a command that can't be executed" 126 '/etc/passwd: can.t be executed' -- /etc/passwd
 lost "a limit that can't be set" 125 'failed at setting --rlimit' --rlimit nofile=unlimited -- true
+# Version 1's: in the other a container is from its first instruction on, and less does not let it come so far
+if [ -e /sys/fs/cgroup/memory/memory.limit_in_bytes ]; then
+	lost "a command for which no memory was left" 137 'out of memory' --memory 96K --swap 0 -- true
+fi
 create nothing -- sh -c 'exit 127'
 works "a command that was executed was started, whatever its status" start nothing
 verb wait nothing

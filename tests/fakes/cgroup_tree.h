@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctr/cgroup/cgroup_impl.h"
 #include "vmm/util/io.h"
 
 struct cgroup_tree {
@@ -114,6 +115,22 @@ static inline void tree_add_real(struct cgroup_tree *t, const char *without)
 	assert_int_equal(read_file("/proc/self/cgroup", 1 << 20, &text, &len), 0);
 	tree_write(t, "proc/self/cgroup", "%s", text);
 	free(text);
+}
+
+/* A group with its limits, as a container's start makes it; none is left of one that fails. As cgroup_new_from(). */
+static inline int tree_group(struct cgroup **cgroup, const struct cgroup_tree *t, int create, const char *name, const struct cgroup_limits *limits,
+			     bool best_effort)
+{
+	int err = cgroup_new_from(cgroup, t->proc, create, name, limits, best_effort);
+
+	if (!err)
+		err = cgroup_limit(*cgroup, limits);
+	if (err) {
+		cgroup_remove(*cgroup);
+		cgroup_free(*cgroup);
+		*cgroup = NULL;
+	}
+	return err;
 }
 
 #endif

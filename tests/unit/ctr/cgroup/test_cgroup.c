@@ -78,7 +78,7 @@ static struct cgroup *make(struct host *h, const struct cgroup_limits *limits, u
 	const struct cgroup_limits none = {.pids = 0};
 	struct cgroup *cgroup;
 
-	assert_int_equal(cgroup_new_from(&cgroup, h->tree.proc, 0, h->name, &none, false), 0);
+	assert_int_equal(tree_group(&cgroup, &h->tree, 0, h->name, &none, false), 0);
 	bool any = cgroup->count > 0, freezes = cgroup_group_of(cgroup, CONTROLLER_FREEZER);
 	cgroup_remove(cgroup);
 	cgroup_free(cgroup);
@@ -86,7 +86,7 @@ static struct cgroup *make(struct host *h, const struct cgroup_limits *limits, u
 		skip_because("the host gives us no such control group");
 	char said[4096];
 	int saved, memory = capture_begin(STDERR_FILENO, &saved);
-	int err = cgroup_new_from(&cgroup, h->tree.proc, 0, h->name, limits, false);
+	int err = tree_group(&cgroup, &h->tree, 0, h->name, limits, false);
 	capture_end(STDERR_FILENO, saved, memory, said, sizeof(said));
 	if (err == -ENOTSUP)
 		skip_because(said);
@@ -251,14 +251,14 @@ static void refused_value(void **state)
 
 	end(cgroup, h);
 	int saved, memory = capture_begin(STDERR_FILENO, &saved);
-	int err = cgroup_new_from(&cgroup, h->tree.proc, 0, h->name, &bad, false);
+	int err = tree_group(&cgroup, &h->tree, 0, h->name, &bad, false);
 	capture_end(STDERR_FILENO, saved, memory, said, sizeof(said));
 	assert_true(err < 0);
 	assert_non_null(strstr(said, "'8000'"));
 	assert_non_null(strstr(said, "cpuset.cpus"));
 	assert_gone(h);
 	memory = capture_begin(STDERR_FILENO, &saved);
-	err = cgroup_new_from(&cgroup, h->tree.proc, 0, h->name, &bad, true);
+	err = tree_group(&cgroup, &h->tree, 0, h->name, &bad, true);
 	capture_end(STDERR_FILENO, saved, memory, said, sizeof(said));
 	assert_int_equal(err, 0);
 	assert_non_null(strstr(said, "'8000'"));
@@ -424,7 +424,7 @@ static void groups_inside(void **state)
 	struct cgroup *second;
 	char said[1024];
 	int saved, memory = capture_begin(STDERR_FILENO, &saved);
-	int err = cgroup_new_from(&second, h->tree.proc, 0, h->name, &none, false);
+	int err = tree_group(&second, &h->tree, 0, h->name, &none, false);
 	capture_end(STDERR_FILENO, saved, memory, said, sizeof(said));
 	assert_int_equal(err, -EEXIST);
 	end(cgroup, h);
@@ -440,7 +440,7 @@ static void made_anew(void **state)
 	struct cgroup_stats s;
 
 	cgroup_free(cgroup);
-	assert_int_equal(cgroup_new_from(&cgroup, h->tree.proc, 0, h->name, &none, false), 0);
+	assert_int_equal(tree_group(&cgroup, &h->tree, 0, h->name, &none, false), 0);
 	cgroup_stats(cgroup, &s);
 	assert_true(s.memory_limit_bytes == UINT64_MAX);
 	end(cgroup, h);

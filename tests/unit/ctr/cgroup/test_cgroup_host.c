@@ -36,7 +36,7 @@ static struct cgroup *make(struct cgroup_tree *t, const struct cgroup_limits *li
 {
 	struct cgroup *cgroup;
 
-	assert_int_equal(cgroup_new_from(&cgroup, t->proc, O_CREAT | O_APPEND, "box", limits, false), 0);
+	assert_int_equal(tree_group(&cgroup, t, O_CREAT | O_APPEND, "box", limits, false), 0);
 	return cgroup;
 }
 
@@ -46,7 +46,7 @@ static const char *make_said(struct cgroup_tree *t, const struct cgroup_limits *
 	static char said[4096];
 	struct cgroup *cgroup;
 	int saved, memory = capture_begin(STDERR_FILENO, &saved);
-	int err = cgroup_new_from(&cgroup, t->proc, O_CREAT | O_APPEND, "box", limits, best_effort);
+	int err = tree_group(&cgroup, t, O_CREAT | O_APPEND, "box", limits, best_effort);
 
 	capture_end(STDERR_FILENO, saved, memory, said, sizeof(said));
 	assert_int_equal(err, expected);
