@@ -106,7 +106,7 @@ $(BUILD)/%.o: %.c Makefile
 
 include guest/guest.mk
 include tests/tests.mk
-include $(wildcard docs/docs.mk bench/bench.mk scripts/scripts.mk)
+include $(wildcard docs/docs.mk bench/peers/bench.mk scripts/scripts.mk)
 
 # --- tools for the sources -------------------------------------------------------------------------------------------------------
 

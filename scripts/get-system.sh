@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # get-system.sh [ARCH [bench]]: puts what a build for ARCH (aarch64) links with, and the programs and libraries that tests run there, under
-# demo/ARCH/system, from the distribution's packages; with "bench" also what bench/ runs there. Nothing is installed; nothing of ARCH runs
+# demo/ARCH/system, from the distribution's packages; with "bench" also what bench/peers/ runs there. Nothing is installed; nothing of ARCH runs
 # here. A second run finds the first one's work.
 #
 # The result is a merged-/usr tree: the compiler's --sysroot, and the place that scripts/nested.sh takes programs from.

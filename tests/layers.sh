@@ -52,8 +52,9 @@ ctr/archive      ctr/walk.h vmm/util
 ctr/cgroup       vmm/util
 ctr/seccomp      ctr/caps.h vmm/util
 ctr/veth         devices/net vmm/util
-vmm              arch/*.h ctr/verbs/ctr.h devices guest/protocol.h vmm/core vmm/util
-bench            ctr vmm/core vmm/util
+vmm              arch/*.h bench/bench.h ctr/verbs/ctr.h devices guest/protocol.h vmm/core vmm/util
+bench            ctr/*.h ctr/verbs ctr/cgroup guest/probe.h vmm/core vmm/util
+bench/peers
 scripts
 '
 

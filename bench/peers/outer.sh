@@ -5,10 +5,10 @@
 # "sample VMM ROW VALUE" for all that it measures. Rounds are interleaved: each monitor once, then all again, so that what slows the host
 # for a while slows all of them.
 #
-# Environment: what vmms.sh wants, MEASURE and FIRST_RUN (bench/measure.c, first-run.c), LOGS (a directory), ROUNDS, BENCH (start, boot, io),
+# Environment: what vmms.sh wants, MEASURE and FIRST_RUN (measure.c, first-run.c), LOGS (a directory), ROUNDS, BENCH (start, boot, io),
 # VMMS and IO_VMMS (names).
 set -eu
-# shellcheck source=bench/vmms.sh
+# shellcheck source=bench/peers/vmms.sh
 . "$(dirname "$0")/vmms.sh"
 
 tracing=/sys/kernel/tracing/events/kvm

@@ -5,7 +5,7 @@
 # run in the guest by then. strace also stops every process and thread that helps with the set-up; first-run.c does not. Prints
 # "sample VMM first_run_traced MILLISECONDS", ROUNDS of each, interleaved. Environment: as for outer.sh.
 set -eu
-# shellcheck source=bench/vmms.sh
+# shellcheck source=bench/peers/vmms.sh
 . "$(dirname "$0")/vmms.sh"
 
 tmp=$(mktemp -d)

@@ -25,7 +25,7 @@
 #   SECONDS_EACH=3      of each disk and network load
 set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-cd "$here/.."
+cd "$here/../.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 PATH=$PATH:/usr/sbin:/sbin
@@ -46,8 +46,8 @@ rm -rf "$results"
 mkdir -p "$results/logs"
 export ROUNDS=${ROUNDS:-3} BENCH=${BENCH:-start boot icount io size} SECONDS_EACH=${SECONDS_EACH:-3}
 export PEERS=${PEER:-} XDG_CACHE_HOME=$dir/cache
-# shellcheck source=bench/vmms.sh
-. bench/vmms.sh
+# shellcheck source=bench/peers/vmms.sh
+. bench/peers/vmms.sh
 peers=$(vmm_peers | tr '\n' ' ')
 export VMMS="${VMMS:-${vmm_list[*]} $peers}" IO_VMMS="${IO_VMMS:-${io_list[*]} $peers}"
 
@@ -61,8 +61,8 @@ make_initramfs() {
 	tree=$(mktemp -d)
 	mkdir -p "$tree/bin" "$tree/modules"
 	cp "$busybox" "$tree/bin/busybox"
-	install -m 755 bench/guest/init.sh "$tree/init"
-	install -m 755 bench/guest/io.sh "$tree/io.sh"
+	install -m 755 bench/peers/guest/init.sh "$tree/init"
+	install -m 755 bench/peers/guest/io.sh "$tree/io.sh"
 	for module in virtio_mmio virtio_pci virtio_blk virtio_net crc32c_generic ext4; do
 		modprobe --show-depends -d "$demo/kernel" -S "$release" "$module"
 	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r module; do
@@ -113,8 +113,8 @@ first_runs() {
 		echo "note: no time to the first KVM_RUN: $(why_no_hardware_kvm)"
 		return
 	fi
-	runs_here BENCH=start bash bench/outer.sh
-	runs_here ROUNDS=$((ROUNDS * 3)) bash bench/first-run.sh
+	runs_here BENCH=start bash bench/peers/outer.sh
+	runs_here ROUNDS=$((ROUNDS * 3)) bash bench/peers/first-run.sh
 }
 
 # Prints the options of scripts/nested.sh that bring what is compared, a line each. A peer's program goes to /usr/bin there.
@@ -148,7 +148,7 @@ guest_runs_nested() {
 	fi
 	mapfile -t programs < <(nested_programs)
 	scripts/nested.sh --arch "$ARCH" --board "$board" --kernel-dir "$demo/kernel" --busybox "$busybox" --memory 2560 \
-		--timeout "${BENCH_TIMEOUT:-3600}" --log "$results/outer.log" --tinyvmm "$tinyvmm" "${programs[@]}" --file bench:/bench \
+		--timeout "${BENCH_TIMEOUT:-3600}" --log "$results/outer.log" --tinyvmm "$tinyvmm" "${programs[@]}" --file bench/peers:/bench \
 		--file "$first_run:/bench/first-run.so" --file "$dir/rootfs.img:/bench/rootfs.img" \
 		--file "$dir/initramfs.cpio:/bench/initramfs.cpio" --file "$XDG_CACHE_HOME:/bench/cache" --out "$results/logs" "${options[@]}" -- \
 		env ARCH="$ARCH" BOARD="$board" ROUNDS="$ROUNDS" BENCH="$groups" VMMS="$VMMS" IO_VMMS="$IO_VMMS" SECONDS_EACH="$SECONDS_EACH" \
@@ -166,7 +166,7 @@ guest_runs() {
 	done
 	[ -n "$groups" ] || return 0
 	if native; then
-		runs_here BENCH="$groups" bash bench/outer.sh
+		runs_here BENCH="$groups" bash bench/peers/outer.sh
 		rm -f "$dir/data.img"
 	else
 		guest_runs_nested "$groups" --cpus 2
@@ -223,6 +223,6 @@ done
 	fi
 	echo "Medians of $ROUNDS rounds (of $((ROUNDS * 3)) to the first KVM_RUN), least and most in brackets; $((SECONDS - started)) s in all."
 	echo
-	awk -v columns="$columns" -f bench/report.awk "$samples"
+	awk -v columns="$columns" -f bench/peers/report.awk "$samples"
 	grep -aE '^(note|failed): ' "$samples" | awk '!seen[$0]++' | sed 's/^/\n/' || true
 } | tee "$results/table.md"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # /init of the initramfs that all monitors boot. The kernel hands us bench=... of its command line as a variable: "io" goes on to the root
-# disk and measures there; all others say that we are here and power off. What we say is read by bench/measure.c.
+# disk and measures there; all others say that we are here and power off. What we say is read by bench/peers/measure.c.
 busybox=/bin/busybox
 $busybox echo 'bench: at init'
 

@@ -7,7 +7,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
-. "$here/../scripts/lib.sh"
+. "$here/../../scripts/lib.sh"
 tinyvmm=$1 rounds=$2
 [ "$(id -u)" = 0 ] || die "bench-ctr takes root"
 if [ -n "${UNIFIED-}" ]; then
