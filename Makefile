@@ -80,7 +80,7 @@ $(BUILD)/devices/net/%.o $(BUILD)/tests/unit/devices/net/%.o: CPPFLAGS += $(shel
 
 # --- the program ---------------------------------------------------------------------------------------------------------------
 
-SOURCES := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/util/*.c vmm/core/*.c devices/*.c devices/*/*.c ctr/*.c ctr/*/*.c arch/*.c arch/$(ARCH)/*.c))
+SOURCES := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/util/*.c vmm/core/*.c devices/*.c devices/*/*.c ctr/*.c ctr/*/*.c bench/*.c arch/*.c arch/$(ARCH)/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 
 .PHONY: tinyvmm
