@@ -7,9 +7,6 @@
 #define BENCH_RUNG_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
 
 #define RUNGS_MAX 16
 #define RUNG_ARGS_MAX 64 /* of a rung's own, without the command's */
@@ -39,56 +36,36 @@ struct rung {
 	enum rung_kind kind;
 	char *name;
 	char *skipped;		       /* why it can't be had here; NULL: it can */
-	char *args[RUNG_ARGS_MAX + 1]; /* up to the command; native has none */
-	char *after[RUNG_ARGS_MAX + 1]; /* foreign: what follows the command */
+	char *args[RUNG_ARGS_MAX + 1]; /* up to where options of our own and the command go; native has none */
+	unsigned arg_count;
+	char *bundle; /* foreign: the directory with a config.json (OCI runtime specification) that gets the command; NULL: it stands in the arguments */
 };
 
 struct ladder {
 	struct rung rung[RUNGS_MAX];
 	unsigned count;
-	char *self; /* this program's file */
 };
 
 /* Every rung, those that this machine can't give with the reason. 0 or a negative errno, every fault logged. */
 int ladder_new(struct ladder **ladder, const struct ladder_options *options);
 void ladder_free(struct ladder *ladder); /* accepts NULL */
 
+/* Runs `true` on each rung once: one that fails is skipped from now on, with what it said. -EINTR, or 0. */
+int ladder_try(struct ladder *ladder);
+
+/* Peers that are known by name: NULL-terminated. */
+extern const char *const rung_known[];
+
 /*
- * The command line that runs `command` (NULL-terminated, may be empty) on a rung with `more`, options of our own for it, before the command: NULL, or NULL-terminated
- * and only for rungs that are this program. NULL: no memory. To be freed as one block; the words are the ladder's and the caller's.
+ * The command line that runs `command` (NULL-terminated) on a rung; `more`, options of our own before it (NULL, or NULL-terminated), only for
+ * rungs that are this program. NULL: no memory, or a bundle that can't be written, logged. To be freed as one block; the words are the ladder's and the caller's.
  */
 char **rung_command(const struct rung *rung, char *const *more, char *const *command);
 
 /*
- * The same for guest/probe with these arguments (the name is left to us). Into a rung it comes by the standard input of the command, which a shell there writes into a
- * file: so its bytes are to be that input, probe_blob()'s (probe_blob.h). On the host it is a file already, `probe`.
+ * The same for guest/probe, with `args` (NULL-terminated, without its name). Its bytes (probe_blob.h) have to be the command's standard input: a shell in there
+ * writes them into a file and executes that.
  */
-char **rung_probe(const struct rung *rung, char *const *more, const char *probe, char *const *args);
-
-/* One that runs. */
-struct outcome {
-	int status;		 /* as from a shell; -1: it could not be started */
-	double wall_ms;		 /* from before its start to its end */
-	double first_ms;	 /* from before its start to the first byte of its output; -1: it said nothing */
-	double cpu_ms;		 /* processor time of it and what it waited for, in user and kernel mode */
-	double peak_mib;	 /* resident memory of the largest process */
-	bool timed_out;
-	char *output;		 /* standard output, NUL-terminated, at most RUN_OUTPUT_MAX bytes */
-	char *errors;		 /* the last of its standard error, the same */
-};
-
-#define RUN_OUTPUT_MAX (1u << 20)
-
-/*
- * Runs a command line to its end, with `input` on its standard input (NULL: none). After timeout_s seconds it is killed, with all its group. -ENOMEM, or what made it impossible
- * to start, logged; otherwise 0, whatever became of it.
- */
-int run_command(struct outcome *outcome, char *const *argv, const void *input, size_t input_len, unsigned timeout_s);
-void outcome_free(struct outcome *outcome); /* what it points to */
-
-/* The same, but it stays: for what is measured beside it. Its standard input is a pipe that stays open. A pid, the leader of its own group, or a negative errno, logged. */
-pid_t run_start(char *const *argv, int *output_fd);
-/* Ends the group of one: SIGTERM, after grace_s seconds SIGKILL. */
-void run_end(pid_t pid, unsigned grace_s);
+char **rung_probe(const struct rung *rung, char *const *more, char *const *args);
 
 #endif
