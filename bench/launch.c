@@ -35,8 +35,6 @@ int launch_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* Who ends while it is written to is told by write(2). */
-	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	signal_fd = signalfd(signal_fd, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return signal_fd < 0 ? -errno : 0;
@@ -87,6 +85,8 @@ static int start(struct launched *launched, char *const *argv, bool own_errors)
 	int in[2] = {-1, -1}, out[2] = {-1, -1}, errors[2] = {-1, -1}, said[2] = {-1, -1}, err = 0;
 
 	*launched = (struct launched){.pid_fd = -1, .input = -1, .output = -1, .errors = -1};
+	/* Who ends while it is written to is told by write(2). */
+	signal(SIGPIPE, SIG_IGN);
 	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(errors, O_CLOEXEC) || pipe2(said, O_CLOEXEC))
 		err = -errno;
 	launched->began_ns = loop_now_ns();
