@@ -82,10 +82,16 @@ static int container_words(struct rung *rung, const char *self, const struct lad
 
 static int machine_words(struct rung *rung, const char *self, const struct ladder_options *o)
 {
-	char disk[4096];
+	char disk[8192];
+	size_t n = 0;
 
-	if (snprintf(disk, sizeof(disk), "%s,cow", o->disk) >= (int)sizeof(disk))
-		return -ENAMETOOLONG;
+	/* A comma of the file's own is written twice. */
+	for (const char *c = o->disk; *c && n < sizeof(disk) - 8; c++) {
+		disk[n++] = *c;
+		if (*c == ',')
+			disk[n++] = ',';
+	}
+	snprintf(disk + n, sizeof(disk) - n, ",cow");
 	const char *words[] = {self, "run", "--kernel", o->kernel, "--disk", disk, "--memory", o->memory, "--net", o->network ? "user" : "none", NULL};
 	const char *modules[] = {"--modules", o->modules, NULL};
 	int err = add_words(rung, words);
@@ -305,6 +311,21 @@ void ladder_free(struct ladder *ladder)
 	for (unsigned i = 0; ladder && i < ladder->count; i++)
 		free_rung(&ladder->rung[i]);
 	free(ladder);
+}
+
+void ladder_offer(FILE *out, const struct ladder *ladder)
+{
+	char found[64] = "";
+
+	for (const char *const *k = rung_known; *k; k++) {
+		bool there = false;
+		for (unsigned i = 0; i < ladder->count; i++)
+			there |= !strcmp(ladder->rung[i].name, *k);
+		if (!there && installed(*k))
+			snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s%s", *found ? ", " : "", *k);
+	}
+	if (*found)
+		(void)fprintf(out, "\nInstalled here besides: %s. '--also NAME' adds one, with --rootfs.\n", found);
 }
 
 int ladder_try(struct ladder *ladder)

@@ -7,6 +7,7 @@
 #define BENCH_RUNG_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #define RUNGS_MAX 16
 #define RUNG_ARGS_MAX 64 /* of a rung's own, without the command's */
@@ -52,6 +53,9 @@ void ladder_free(struct ladder *ladder); /* accepts NULL */
 
 /* Runs `true` on each rung once: one that fails is skipped from now on, with what it said. -EINTR, or 0. */
 int ladder_try(struct ladder *ladder);
+
+/* Names the peers known by name that are installed here, and not on the ladder. */
+void ladder_offer(FILE *out, const struct ladder *ladder);
 
 /* Peers that are known by name: NULL-terminated. */
 extern const char *const rung_known[];
