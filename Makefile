@@ -69,7 +69,7 @@ CROSS_FLAGS := $(CROSS_CLANG) $(if $(SYSROOT),--sysroot=$(SYSROOT))
 ALL_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) $(OPTIMIZE) $(HARDENING) $(SIZE) $(SAN_FLAGS) $(CFLAGS)
 # Debian 12's linker can't yet for AArch64.
 PACKED_x86_64 := -Wl,-z,pack-relative-relocs
-ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(PACKED_$(ARCH)) -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(PACKED_$(ARCH)) -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed -Wl,-O2 $(SAN_FLAGS) $(LDFLAGS)
 # Libraries that only some runs need are loaded by those runs (vmm/util/lib.h): here only their headers count.
 # The device tree's, for the one architecture that has one.
 LIBS_aarch64 := -l:libfdt.a
@@ -90,8 +90,9 @@ $(BUILD)/tinyvmm: $(BUILD)/vmm/main.o $(BUILD)/libtinyvmm.a
 	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What runs once, in system calls mostly, is better small than fast: all but what moves data
-HOT := devices/% vmm/core/% vmm/vcpu.o vmm/kernel_hash.o vmm/kernel_load.o arch/$(ARCH)/vcpu.o
-SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),,-Os)
+HOT := $(addprefix devices/,virtio/virtqueue.o virtio/mmio.o virtio/blk.o virtio/net.o block/block.o block/raw.o block/ring.o block/pool.o net/user.o) \
+	$(addprefix vmm/,core/loop.o core/bus.o core/mem.o vcpu.o kernel_hash.o)
+SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),,-Oz)
 
 $(BUILD)/libtinyvmm.a: $(OBJECTS)
 	$(Q)rm -f $@; $(AR) rcs $@ $^

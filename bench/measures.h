@@ -7,15 +7,20 @@
 
 #include <stdbool.h>
 
+#include "bench/launch.h"
 #include "bench/report.h"
 #include "bench/rung.h"
 
 struct bench {
 	const struct ladder *ladder;
+	const struct ladder *disk_ladder, *net_ladder; /* the same rungs, with an image that may be written to, and with a network */
+	const char *scratch;			       /* the directory of that image */
+	const char *disk_missing;		       /* why there is none; NULL: there is */
 	struct report *report; /* its rungs are the ladder's, in the same order */
 	char *const *command;  /* the user's; NULL: none */
 	unsigned timeout_s;
 	unsigned probe_ms;     /* for each of a probe's loops */
+	unsigned load_s;       /* for each load of a disk or network */
 	unsigned density;      /* instances; 0: not asked for */
 	bool sampling;	       /* false: a warm-up, which leaves nothing in the report */
 };
@@ -27,6 +32,15 @@ struct measure_group {
 	int (*take)(struct bench *bench, unsigned rung);
 	const char *help;
 };
+
+/* loads.c */
+int take_disk(struct bench *bench, unsigned rung);
+int take_net(struct bench *bench, unsigned rung);
+
+/* For the groups: one run on that ladder's rung; a sample, or why there is none; in a warm-up these two do nothing. */
+int bench_run(struct bench *bench, const struct ladder *ladder, unsigned rung, struct outcome *outcome, char *const *command);
+int bench_sample(struct bench *bench, unsigned rung, const char *name, const char *title, const char *unit, bool more_is_better, double value);
+int bench_miss(struct bench *bench, unsigned rung, const char *name, const char *title, const char *unit, const char *why);
 
 extern const struct measure_group measure_groups[];
 extern const unsigned measure_group_count;

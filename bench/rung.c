@@ -77,6 +77,8 @@ static int container_words(struct rung *rung, const char *self, const struct lad
 		err = add_words(rung, net);
 	if (!err && rung->kind == RUNG_UNPRIVILEGED && !geteuid())
 		err = add_word(rung, "--userns");
+	if (!err && o->writable)
+		err = add_word(rung, "--keep");
 	return err;
 }
 
@@ -91,7 +93,7 @@ static int machine_words(struct rung *rung, const char *self, const struct ladde
 		if (*c == ',')
 			disk[n++] = ',';
 	}
-	snprintf(disk + n, sizeof(disk) - n, ",cow");
+	snprintf(disk + n, sizeof(disk) - n, "%s", o->writable ? "" : ",cow");
 	const char *words[] = {self, "run", "--kernel", o->kernel, "--disk", disk, "--memory", o->memory, "--net", o->network ? "user" : "none", NULL};
 	const char *modules[] = {"--modules", o->modules, NULL};
 	int err = add_words(rung, words);

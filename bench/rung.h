@@ -29,6 +29,7 @@ struct ladder_options {
 	const char *memory;	   /* of the machine, "512M" by default */
 	char **also;		   /* NULL-terminated: NAME=COMMAND {}, or the name of one that rung_known() lists; NULL: none */
 	const char *const *only;   /* NULL-terminated names; NULL: all */
+	bool writable;		   /* writes go to the image itself; otherwise they are dropped */
 	bool network;		   /* --net user in machines and containers; otherwise none */
 	bool allow_emulation;	   /* a machine on a KVM without hardware behind it */
 };

@@ -14,7 +14,8 @@ _tinyvmm_files() {
 
 # Parts after the last comma: _tinyvmm_parts "ro cow cow= ..."
 _tinyvmm_parts() {
-	local before=${cur%,*},
+	local before=
+	[[ $cur != *,* ]] || before=${cur%,*},
 	compopt -o nospace 2>/dev/null
 	mapfile -t COMPREPLY < <(compgen -P "$before" -W "$1" -- "${cur##*,}")
 }
@@ -157,6 +158,41 @@ _tinyvmm_ctr() {
 		--cpu-shares --cpuset --pids --io-weight --io-limit --device --net-class --net-prio --best-effort --net --name --log-level --help --"
 }
 
+_tinyvmm_bench() {
+	if [ "$COMP_CWORD" = 2 ] && [[ $cur != -* ]]; then
+		_tinyvmm_words "compare"
+		return
+	fi
+	if [ "${COMP_WORDS[2]}" = compare ]; then
+		[[ $cur == -* ]] && _tinyvmm_words "--threshold --log-level --help" || _tinyvmm_files
+		return
+	fi
+	case $previous in
+	--disk | -d | --kernel | -k | --json | --csv | --html) _tinyvmm_files ;;
+	--rootfs | --modules) _tinyvmm_directories ;;
+	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G" ;;
+	--also) _tinyvmm_words "bwrap crun runc" ;;
+	--only) _tinyvmm_parts "native chroot namespaces ctr unprivileged vm start latency cpu memory disk net density" ;;
+	--log-level) _tinyvmm_words "error warn info debug" ;;
+	--rounds | --seed | --density | --timeout) ;;
+	*)
+		_tinyvmm_words "--disk --rootfs --kernel --modules --memory --also --allow-emulation --only --rounds --quick --seed --density --timeout
+			--json --csv --html --log-level --help --"
+		;;
+	esac
+}
+
+_tinyvmm_contrast() {
+	case $previous in
+	--disk | -d | --kernel | -k | --json | --html) _tinyvmm_files ;;
+	--rootfs | --modules) _tinyvmm_directories ;;
+	--only) _tinyvmm_parts "native chroot namespaces ctr unprivileged vm" ;;
+	--log-level) _tinyvmm_words "error warn info debug" ;;
+	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G" ;;
+	*) _tinyvmm_words "--disk --rootfs --kernel --modules --only --json --html --log-level --help" ;;
+	esac
+}
+
 _tinyvmm() {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
 	COMPREPLY=()
@@ -174,9 +210,13 @@ _tinyvmm() {
 		_tinyvmm_ctr
 		return
 	fi
+	if [ "$COMP_CWORD" -gt 1 ] && [[ ${COMP_WORDS[1]} == @(bench|contrast) ]]; then
+		"_tinyvmm_${COMP_WORDS[1]}"
+		return
+	fi
 	_tinyvmm_value "$previous" && return
 	if [ "$COMP_CWORD" = 1 ] && [[ $cur != -* ]]; then
-		_tinyvmm_words "run check ctr"
+		_tinyvmm_words "run check ctr bench contrast"
 		return
 	fi
 	_tinyvmm_words "--kernel --disk --root --init --append --initrd --modules --env --cpus --memory --net --rng --console --gic --name

@@ -2,7 +2,7 @@
 # What runs inside a guest or a container. guest/init and guest/reaper are static and freestanding, and are carried inside the program.
 
 # -z noseparate-code, norelro: page-aligned segments less to carry in every initramfs. A page has 64 KiB on some AArch64 guests.
-GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Os -g0 -ffreestanding -fno-stack-protector -fno-pie \
+GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Oz -g0 -ffreestanding -fno-stack-protector -fno-pie \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-ffunction-sections -fdata-sections -fno-builtin -fno-strict-aliasing
 GUEST_LDFLAGS := -static -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro -s
@@ -22,6 +22,13 @@ $(BUILD)/guest/reaper: guest/reaper.c guest/init_parse.c $(wildcard guest/*.h) g
 	$(Q)echo "  GUEST $@"; $(CC) -I. -DGUEST_SYS_H='"guest/sys_$(ARCH).h"' $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ guest/reaper.c guest/init_parse.c
 
 $(BUILD)/ctr/reaper_blob.o: $(BUILD)/guest/reaper
+
+# What measures from inside a rung of `tinyvmm bench`.
+$(BUILD)/guest/probe: guest/probe.c guest/init_memory.c $(wildcard guest/*.h) guest/guest.mk
+	@mkdir -p $(@D)
+	$(Q)echo "  GUEST $@"; $(CC) -I. -DGUEST_SYS_H='"guest/sys_$(ARCH).h"' $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ guest/probe.c guest/init_memory.c
+
+$(BUILD)/bench/probe_blob.o: $(BUILD)/guest/probe
 
 # The bare-metal test guest (guest/bare): boots instead of a kernel, and comes in two ways. On x86_64 one is an ELF file with a PVH note,
 # the other has none and is started at its 64-bit entry; on AArch64 they are Images, one at the beginning of RAM, the other behind it.

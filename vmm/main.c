@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/bench.h"
 #include "ctr/verbs/ctr.h"
 #include "vmm/config.h"
 #include "vmm/doctor.h"
@@ -20,6 +21,7 @@ static const struct {
 	{ "run", run_main },
 	{ "check", doctor_main },
 	{ "ctr", ctr_main },
+	{ "bench", bench_main },
 };
 
 /* No file of ours may come to stand where a closed standard stream was, and get what is printed. */

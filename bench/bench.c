@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `tinyvmm bench`: measures the ladder. A warm-up of each rung, then rounds in which each rung comes after the other (A B C A B C), so that whatever drifts, drifts for all;
+ * bench/stats.h says what becomes of the samples.
+ */
+#include "bench/bench.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/compare.h"
+#include "bench/host.h"
+#include "bench/launch.h"
+#include "bench/measures.h"
+#include "bench/page.h"
+#include "bench/table.h"
+#include "vmm/core/loop.h"
+#include "vmm/util/log.h"
+#include "bench/options.h"
+
+#define QUICK_NS (100 * 1000000000ll) /* no round is begun that would not fit; two minutes with what is after it */
+#define PROBE_MS 100
+#define QUICK_PROBE_MS 20
+#define LOAD_S 2
+#define QUICK_LOAD_S 1
+#define COPY_S 600
+#define COLUMNS 100
+
+/* --- the run ------------------------------------------------------------------------------------------------------------------------- */
+
+struct course {
+	struct bench bench;
+	struct bench_options *options;
+	int64_t began_ns;
+	bool progress; /* a line on a terminal, written over and over */
+	struct ladder *disk_ladder, *net_ladder;
+	char scratch[64], image[96]; /* a directory of our own and the copy in it; "": none */
+};
+
+static void say_progress(const struct course *course, unsigned round, const char *group, const char *rung)
+{
+	if (course->progress)
+		(void)fprintf(stderr, "\r\033[K%s %u of %u: %s, %s", round ? "round" : "warm-up, then", round ? round : course->options->rounds,
+			      course->options->rounds, group, rung);
+}
+
+static void end_progress(const struct course *course)
+{
+	if (course->progress)
+		(void)fputs("\r\033[K", stderr);
+}
+
+static bool wanted(const struct bench_options *o, const struct measure_group *group)
+{
+	if (!strcmp(group->name, "density"))
+		return o->density;
+	for (char **name = o->groups; name && *name; name++) {
+		if (!strcmp(*name, group->name))
+			return true;
+	}
+	return !o->groups;
+}
+
+static const struct measure_group *group_named(const char *name)
+{
+	unsigned i = 0;
+
+	while (strcmp(measure_groups[i].name, name))
+		i++;
+	return &measure_groups[i];
+}
+
+static int take_group(struct course *course, unsigned round, const struct measure_group *group)
+{
+	const struct ladder *ladder = course->bench.ladder;
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < ladder->count; i++) {
+		if (ladder->rung[i].skipped)
+			continue;
+		say_progress(course, round, group ? group->name : "the command", ladder->rung[i].name);
+		err = group ? group->take(&course->bench, i) : measure_command(&course->bench, i);
+	}
+	return err;
+}
+
+static int take_round(struct course *course, unsigned round)
+{
+	int err = 0;
+
+	course->bench.sampling = round > 0;
+	if (course->bench.command)
+		return take_group(course, round, NULL);
+	for (unsigned g = 0; !err && g < measure_group_count; g++) {
+		if (wanted(course->options, &measure_groups[g]) && (!measure_groups[g].once || round == 1))
+			err = take_group(course, round, &measure_groups[g]);
+	}
+	return err;
+}
+
+/* Of --quick: whether there is time for a round as long as the longest until now. */
+static bool has_time(const struct course *course, int64_t longest_ns)
+{
+	return !course->options->quick || loop_now_ns() - course->began_ns + longest_ns <= QUICK_NS;
+}
+
+static int take_rounds(struct course *course)
+{
+	int64_t longest_ns = 0;
+	int err = 0;
+
+	/* Round 0 warms up: caches are filled, and libraries read. */
+	for (unsigned round = 0; !err && round <= course->options->rounds && (round < 2 || has_time(course, longest_ns)); round++) {
+		int64_t began_ns = loop_now_ns();
+		err = take_round(course, round);
+		longest_ns = loop_now_ns() - began_ns > longest_ns ? loop_now_ns() - began_ns : longest_ns;
+		course->bench.report->rounds = round;
+	}
+	end_progress(course);
+	return err;
+}
+
+/* --- copies ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* Where it may be large: what a load writes shall be the image's, and the user's image is not written to. */
+static int copy_image(struct course *course, char *disk)
+{
+	char *copy[] = {"cp", "--sparse=always", "--reflink=auto", disk, course->image, NULL};
+	struct outcome outcome;
+
+	snprintf(course->scratch, sizeof(course->scratch), "/var/tmp/tinyvmm-bench.XXXXXX");
+	if (!mkdtemp(course->scratch)) {
+		int err = -errno;
+		course->scratch[0] = '\0';
+		log_error("/var/tmp: there is no place for a copy of the image: %s (--only without 'disk' does without)", strerror(-err));
+		return err;
+	}
+	snprintf(course->image, sizeof(course->image), "%s/disk.img", course->scratch);
+	int err = launch(&outcome, copy, NULL, 0, COPY_S);
+	if (!err && outcome.status) {
+		log_error("%s can't be copied: %s (--only without 'disk' does without)", disk, outcome_reason(&outcome));
+		err = -EIO;
+	}
+	outcome_free(&outcome);
+	return err;
+}
+
+static void remove_copy(struct course *course)
+{
+	if (*course->image)
+		(void)unlink(course->image);
+	if (*course->scratch)
+		(void)rmdir(course->scratch);
+}
+
+/* The ladder once more for the loads that need another image, or a network. */
+static int prepare_loads(struct course *course)
+{
+	const struct bench_options *o = course->options;
+	struct ladder_options disk = o->ladder, net = o->ladder;
+	int err = 0;
+
+	net.network = true;
+	disk.writable = true;
+	disk.disk = course->image;
+	if (!o->command && wanted(o, group_named("net")))
+		err = ladder_new(&course->net_ladder, &net);
+	course->bench.disk_missing = o->ladder.disk ? NULL : "it needs a disk image (--disk)";
+	if (!err && !o->command && o->ladder.disk && wanted(o, group_named("disk"))) {
+		err = copy_image(course, (char *)o->ladder.disk);
+		if (!err)
+			err = ladder_new(&course->disk_ladder, &disk);
+	}
+	course->bench.net_ladder = course->net_ladder;
+	course->bench.disk_ladder = course->disk_ladder;
+	course->bench.scratch = course->scratch;
+	return err;
+}
+
+/* --- the report ------------------------------------------------------------------------------------------------------------------------ */
+
+static char *joined(char *const *command)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	for (unsigned i = 0; out && command[i]; i++)
+		(void)fprintf(out, "%s%s", i ? " " : "", command[i]);
+	if (out && fclose(out)) {
+		free(text);
+		text = NULL;
+	}
+	/* One line, whatever a word has in it. */
+	for (char *c = text; c && *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = ' ';
+	}
+	return text;
+}
+
+static int describe(struct report *report, const struct bench_options *o, const struct ladder *ladder)
+{
+	char text[64];
+	time_t now = time(NULL);
+	struct tm utc;
+	int err = host_describe(report, "");
+
+	report->seed = o->seed;
+	report->warmups = 1;
+	report->command = o->command ? joined(o->command) : NULL;
+	if (gmtime_r(&now, &utc) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc))
+		report->time = strdup(text);
+	if (!report->time || (o->command && !report->command))
+		return -ENOMEM;
+	if (!err && (o->ladder.disk || o->ladder.rootfs))
+		err = report_add_fact(report, "root image", o->ladder.disk ? o->ladder.disk : o->ladder.rootfs);
+	if (!err && o->ladder.kernel)
+		err = report_add_fact(report, "machine's kernel", o->ladder.kernel);
+	if (!err && o->ladder.kernel)
+		err = report_add_fact(report, "machine's memory", o->ladder.memory);
+	for (unsigned i = 0; !err && i < ladder->count; i++)
+		err = report_add_rung(report, ladder->rung[i].name, ladder->rung[i].skipped);
+	return err;
+}
+
+static unsigned columns_of(FILE *out)
+{
+	struct winsize size;
+
+	return isatty(fileno(out)) && !ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : COLUMNS;
+}
+
+static int write_out(const struct report *report, const struct bench_options *o)
+{
+	int err = o->json ? report_write_json(report, o->json) : 0;
+
+	if (!err && o->csv)
+		err = report_write_csv(report, o->csv);
+	if (!err && o->html)
+		err = page_write_report(report, o->html);
+	return err;
+}
+
+static int measure(struct bench_options *o, struct ladder *ladder)
+{
+	struct report *report = report_new("tinyvmm " VERSION);
+	struct course course = {
+		.bench = {.ladder = ladder, .report = report, .command = o->command, .timeout_s = o->timeout_s,
+			  .probe_ms = o->quick ? QUICK_PROBE_MS : PROBE_MS, .load_s = o->quick ? QUICK_LOAD_S : LOAD_S, .density = o->density},
+		.options = o, .began_ns = loop_now_ns(), .progress = isatty(STDERR_FILENO),
+	};
+	int err = report ? ladder_try(ladder) : -ENOMEM;
+
+	if (!err)
+		err = describe(report, o, ladder);
+	if (!err)
+		err = prepare_loads(&course);
+	if (!err)
+		err = take_rounds(&course);
+	if (!err) {
+		table_print(stdout, report, columns_of(stdout), isatty(STDOUT_FILENO));
+		ladder_offer(stdout, ladder);
+		err = write_out(report, o);
+	} else if (err != -EINTR) {
+		log_error("the ladder can't be measured: %s", strerror(-err));
+	}
+	ladder_free(course.disk_ladder);
+	ladder_free(course.net_ladder);
+	remove_copy(&course);
+	report_free(report);
+	return err;
+}
+
+int bench_main(int argc, char **argv)
+{
+	struct bench_options options;
+	struct ladder *ladder = NULL;
+
+	if (argc > 1 && !strcmp(argv[1], "compare"))
+		return compare_main(argc - 1, argv + 1);
+	enum bench_parsed parsed = bench_options_parse(&options, argc, argv);
+	int err = parsed == BENCH_RUN ? launch_signals() : 0;
+	if (!err && parsed == BENCH_RUN)
+		err = ladder_new(&ladder, &options.ladder);
+	bool usable = !err;
+	if (!err && parsed == BENCH_RUN)
+		err = measure(&options, ladder);
+	ladder_free(ladder);
+	bench_options_free(&options);
+	if (launch_interrupted())
+		return 128 + launch_interrupted();
+	return parsed == BENCH_BAD || !usable ? BENCH_USAGE : err ? BENCH_FAILED : BENCH_OK;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `tinyvmm bench compare`: what changed from one report to another. */
+#ifndef BENCH_COMPARE_H
+#define BENCH_COMPARE_H
+
+#include <stdio.h>
+
+#include "bench/report.h"
+
+/* argv[0] is the verb; the exit status: 0, 1 where something got worse, 2 where the command line or a file is at fault. */
+int compare_main(int argc, char **argv);
+
+/*
+ * Prints each measure and rung that both have, and what only one has. Changed beyond noise is where the ratio's interval has no 1 in it and the medians
+ * are more than `threshold` apart (0.05: 5 %). Returns how many got worse.
+ */
+unsigned compare_reports(FILE *out, const struct report *before, const struct report *after, double threshold);
+
+#endif

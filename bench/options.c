@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The command line of `tinyvmm bench`: see options.h. */
+#include "bench/options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/measures.h"
+#include "vmm/util/log.h"
+#include "vmm/util/parse.h"
+
+#define ROUNDS 10
+#define QUICK_ROUNDS 5
+#define COUNT_MAX 1000
+#define TIMEOUT_S 300
+
+const char *bench_take_count(struct options *options, char *value)
+{
+	uint64_t n;
+
+	if (parse_u64(value, 1, COUNT_MAX, &n))
+		return "not a number from 1 to 1000";
+	*(unsigned *)options_field(options) = (unsigned)n;
+	return NULL;
+}
+
+static const char *take_seed(struct options *options, char *value)
+{
+	return parse_u64(value, 0, UINT64_MAX, options_field(options)) ? "not a number" : NULL;
+}
+
+static const char *take_word(struct options *options, char *value)
+{
+	return options_append(options_field(options), value);
+}
+
+/* A name is that of a group of measures, or else of a rung. */
+static const char *take_only(struct options *options, char *value)
+{
+	struct bench_options *o = options->target;
+	const char *wrong = NULL;
+
+	for (char *word; !wrong && (word = strsep(&value, ","));) {
+		bool group = false;
+		for (unsigned i = 0; i < measure_group_count; i++)
+			group |= !strcmp(measure_groups[i].name, word);
+		wrong = *word ? options_append(group ? &o->groups : &o->rungs, word) : "an empty name";
+	}
+	return wrong;
+}
+
+static const char *take_help(struct options *options, char *value);
+
+#define FIELD(member) offsetof(struct bench_options, member)
+
+static const struct option_def bench_options_table[] = {
+	{.heading = "What runs"},
+	{.name = "disk", .letter = 'd', .value = "FILE", .take = options_take_text, .field = FIELD(ladder.disk), .takes = "a disk image",
+	 .help = "root image of every rung but 'native'"},
+	{.name = "rootfs", .value = "DIR", .take = options_take_text, .field = FIELD(ladder.rootfs), .takes = "a directory",
+	 .help = "a directory in its place: no machine then"},
+	{.name = "kernel", .letter = 'k', .value = "FILE", .take = options_take_text, .field = FIELD(ladder.kernel), .takes = "a kernel",
+	 .help = "kernel of the machine ('vm')"},
+	{.name = "modules", .value = "DIR", .take = options_take_text, .field = FIELD(ladder.modules), .takes = "a directory",
+	 .help = "its modules, as of tinyvmm run"},
+	{.name = "memory", .letter = 'm', .value = "SIZE", .take = options_take_text, .field = FIELD(ladder.memory), .takes = "a size such as 512M",
+	 .help = "its memory (512M)"},
+	{.name = "also", .value = "RUNG", .repeats = true, .take = take_word, .field = FIELD(ladder.also), .takes = "NAME='COMMAND {}', or bwrap, crun or runc",
+	 .help = "a rung besides: NAME='COMMAND {}', where {}\nstands for what is measured; or bwrap, crun or\nrunc, with --rootfs"},
+	{.name = "allow-emulation", .take = options_take_flag, .field = FIELD(ladder.allow_emulation),
+	 .help = "as of tinyvmm run"},
+	{.heading = "How"},
+	{.name = "only", .value = "LIST", .take = take_only, .takes = "names with commas between them",
+	 .help = "rungs (native, chroot, namespaces, ctr,\nunprivileged, vm), measures (start, latency, cpu,\nmemory, disk, net, density), or some of both"},
+	{.name = "rounds", .value = "N", .take = bench_take_count, .field = FIELD(rounds), .takes = "a number from 1 to 1000",
+	 .help = "samples of each measure (10)"},
+	{.name = "quick", .take = options_take_flag, .field = FIELD(quick), .help = "done within two minutes: up to 5 rounds, shorter\nprobes"},
+	{.name = "seed", .value = "N", .take = take_seed, .field = FIELD(seed), .takes = "a number", .help = "of the resampling (1)"},
+	{.name = "density", .value = "N", .take = bench_take_count, .field = FIELD(density), .takes = "a number from 1 to 1000",
+	 .help = "measure up to N idle instances at once, too"},
+	{.name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "seconds",
+	 .help = "for each single run (300)"},
+	{.heading = "Result"},
+	{.name = "json", .value = "FILE", .take = options_take_text, .field = FIELD(json), .takes = "a file", .help = "all of it, for programs and for 'compare'"},
+	{.name = "csv", .value = "FILE", .take = options_take_text, .field = FIELD(csv), .takes = "a file", .help = "the samples"},
+	{.name = "html", .value = "FILE", .take = options_take_text, .field = FIELD(html), .takes = "a file", .help = "a page with charts, in one file"},
+	{.name = "log-level", .value = "LEVEL", .take = options_take_log_level, .takes = "error, warn, info or debug",
+	 .help = "error, warn (default), info or debug"},
+	{.name = "help", .letter = 'h', .take = take_help, .help = "this text"},
+};
+
+static void print_help(void)
+{
+	puts("tinyvmm bench measures one root image on a ladder of isolation: on the bare host\n"
+	     "(native), in a chroot, in namespaces, in a container (ctr), in one of an ordinary\n"
+	     "user (unprivileged), and in a virtual machine (vm).\n"
+	     "\n"
+	     "  tinyvmm bench [--disk FILE|--rootfs DIR] [--kernel FILE] [OPTION]... [-- COMMAND ARG...]\n"
+	     "  tinyvmm bench compare A.json B.json\n"
+	     "\n"
+	     "With COMMAND that is measured, else what the ladder costs. A rung that this host\n"
+	     "can't give is left out, with the reason.");
+	options_print_help(bench_options_table, sizeof(bench_options_table) / sizeof(*bench_options_table));
+	puts("\nExamples:\n"
+	     "  tinyvmm bench --quick -d rootfs.img -k bzImage --html report.html\n"
+	     "  tinyvmm bench -d rootfs.img -k bzImage -- sh -c 'seq 100000 | sort -r | tail -n 1'\n"
+	     "  tinyvmm bench --rootfs / --only native,ctr,bwrap --also bwrap --json a.json\n"
+	     "\nExit status: 0, or\n"
+	     "    1  it could not be measured, or written\n"
+	     "    2  the command line is at fault");
+}
+
+static const char *take_help(struct options *options, char *value)
+{
+	(void)value;
+	options->print = print_help;
+	return NULL;
+}
+
+static unsigned check(const struct bench_options *o)
+{
+	unsigned faults = 0;
+
+	if (o->ladder.disk && o->ladder.rootfs) {
+		log_error("--disk and --rootfs: one root image is measured on all rungs, so give one of them");
+		faults++;
+	}
+	if (o->command && o->groups) {
+		log_error("--only %s: that is a measure of our own, and with a COMMAND that is what is measured", o->groups[0]);
+		faults++;
+	}
+	if (o->density && o->command) {
+		log_error("--density: that is a measure of our own, and with a COMMAND that is what is measured");
+		faults++;
+	}
+	return faults;
+}
+
+enum bench_parsed bench_options_parse(struct bench_options *o, int argc, char **argv)
+{
+	struct options options = {
+		.program = "tinyvmm bench",
+		.defs = bench_options_table,
+		.def_count = sizeof(bench_options_table) / sizeof(*bench_options_table),
+		.target = o,
+		.command = &o->command,
+		.command_hint = "; a command to measure stands after '--', and 'compare' comes first",
+	};
+
+	*o = (struct bench_options){.ladder.memory = "512M", .timeout_s = TIMEOUT_S, .seed = 1};
+	if (!options_parse(&options, argc, argv))
+		return BENCH_DONE;
+	if (!o->rounds)
+		o->rounds = o->quick ? QUICK_ROUNDS : ROUNDS;
+	o->ladder.only = (const char *const *)o->rungs;
+	return options.faults + check(o) ? BENCH_BAD : BENCH_RUN;
+}
+
+void bench_options_free(struct bench_options *o)
+{
+	free(o->ladder.also);
+	free(o->groups);
+	free(o->rungs);
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A report in memory, and as a list of samples: see report.h. */
+#include "bench/report.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/util/io.h"
+#include "vmm/util/log.h"
+
+struct report *report_new(const char *program)
+{
+	struct report *report = calloc(1, sizeof(*report));
+
+	if (report)
+		report->program = strdup(program);
+	if (report && !report->program) {
+		free(report);
+		return NULL;
+	}
+	return report;
+}
+
+void report_free(struct report *report)
+{
+	if (!report)
+		return;
+	for (unsigned i = 0; i < report->fact_count; i++) {
+		free(report->fact[i].name);
+		free(report->fact[i].value);
+	}
+	for (unsigned i = 0; i < report->warning_count; i++)
+		free(report->warning[i]);
+	for (unsigned i = 0; i < report->rung_count; i++) {
+		free(report->rung[i].name);
+		free(report->rung[i].skipped);
+	}
+	for (unsigned i = 0; i < report->measure_count; i++) {
+		struct report_measure *m = &report->measure[i];
+		free(m->name);
+		free(m->title);
+		free(m->unit);
+		for (unsigned r = 0; r < REPORT_RUNGS_MAX; r++) {
+			free(m->series[r].sample);
+			free(m->series[r].missing);
+		}
+	}
+	free(report->program);
+	free(report->time);
+	free(report->command);
+	free(report);
+}
+
+int report_add_fact(struct report *report, const char *name, const char *value)
+{
+	struct report_fact *fact = &report->fact[report->fact_count];
+
+	if (report->fact_count == REPORT_FACTS_MAX)
+		return -ENOSPC;
+	*fact = (struct report_fact){strdup(name), strdup(value)};
+	report->fact_count++;
+	return fact->name && fact->value ? 0 : -ENOMEM;
+}
+
+int report_add_warning(struct report *report, const char *text)
+{
+	if (report->warning_count == REPORT_FACTS_MAX)
+		return -ENOSPC;
+	char *copy = report->warning[report->warning_count] = strdup(text);
+	report->warning_count += copy != NULL;
+	return copy ? 0 : -ENOMEM;
+}
+
+int report_add_rung(struct report *report, const char *name, const char *skipped)
+{
+	struct report_rung *rung = &report->rung[report->rung_count];
+
+	if (report->rung_count == REPORT_RUNGS_MAX)
+		return -ENOSPC;
+	*rung = (struct report_rung){strdup(name), skipped ? strdup(skipped) : NULL};
+	report->rung_count++;
+	return rung->name && (!skipped || rung->skipped) ? 0 : -ENOMEM;
+}
+
+int report_find_rung(const struct report *report, const char *name)
+{
+	for (unsigned i = 0; i < report->rung_count; i++) {
+		if (!strcmp(report->rung[i].name, name))
+			return (int)i;
+	}
+	return -1;
+}
+
+const struct report_measure *report_find_measure(const struct report *report, const char *name)
+{
+	for (unsigned i = 0; i < report->measure_count; i++) {
+		if (!strcmp(report->measure[i].name, name))
+			return &report->measure[i];
+	}
+	return NULL;
+}
+
+struct report_measure *report_measure(struct report *report, const char *name, const char *title, const char *unit, bool more_is_better)
+{
+	for (unsigned i = 0; i < report->measure_count; i++) {
+		if (!strcmp(report->measure[i].name, name))
+			return &report->measure[i];
+	}
+	struct report_measure *m = &report->measure[report->measure_count];
+	if (report->measure_count == REPORT_MEASURES_MAX)
+		return NULL;
+	*m = (struct report_measure){.name = strdup(name), .title = strdup(title), .unit = strdup(unit), .more_is_better = more_is_better};
+	report->measure_count++;
+	return m->name && m->title && m->unit ? m : NULL;
+}
+
+int report_add_sample(struct report *report, struct report_measure *measure, unsigned rung, double value)
+{
+	struct report_series *series = &measure->series[rung < REPORT_RUNGS_MAX ? rung : 0];
+
+	if (rung >= report->rung_count || !isfinite(value))
+		return -EINVAL;
+	if (series->count == REPORT_SAMPLES_MAX)
+		return -ENOSPC;
+	/* Room doubles. */
+	if (!(series->count & (series->count - 1))) {
+		double *sample = reallocarray(series->sample, series->count ? 2 * series->count : 1, sizeof(*sample));
+		if (!sample)
+			return -ENOMEM;
+		series->sample = sample;
+	}
+	series->sample[series->count++] = value;
+	return 0;
+}
+
+int report_miss(struct report *report, struct report_measure *measure, unsigned rung, const char *why)
+{
+	if (rung >= report->rung_count)
+		return -EINVAL;
+	if (!measure->series[rung].missing)
+		measure->series[rung].missing = strdup(why);
+	return measure->series[rung].missing ? 0 : -ENOMEM;
+}
+
+/* --- CSV -------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Quoted as RFC 4180 has it; lines end as all others here. */
+static void put_field(FILE *out, const char *text)
+{
+	bool plain = !strpbrk(text, ",\"\r\n");
+
+	if (!plain)
+		(void)fputc('"', out);
+	for (; *text; text++)
+		(void)fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
+	if (!plain)
+		(void)fputc('"', out);
+}
+
+static void put_series(FILE *out, const struct report_measure *m, const char *rung, const struct report_series *series)
+{
+	for (unsigned i = 0; i < series->count; i++) {
+		put_field(out, m->name);
+		(void)fputc(',', out);
+		put_field(out, m->unit);
+		(void)fputc(',', out);
+		put_field(out, rung);
+		(void)fprintf(out, ",%u,%.9g\n", i + 1, series->sample[i]);
+	}
+}
+
+int report_write_csv(const struct report *report, const char *path)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out)
+		(void)fputs("measure,unit,rung,round,value\n", out);
+	for (unsigned i = 0; out && i < report->measure_count; i++) {
+		for (unsigned r = 0; r < report->rung_count; r++)
+			put_series(out, &report->measure[i], report->rung[r].name, &report->measure[i].series[r]);
+	}
+	int err = !out || fclose(out) ? -ENOMEM : write_file_atomic(path, text, len, 0644);
+	if (err)
+		log_error("%s can't be written: %s", path, strerror(-err));
+	free(text);
+	return err;
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a rung costs a program, measured from inside: see probe.h. */
+#include "guest/probe.h"
+
+#include "guest/sys.h"
+#include "guest/text.h"
+
+#define NS_PER_S 1000000000l
+#define PS_PER_NS 1000
+#define PAGES 256
+#define PAGE_BYTES_MAX 65536
+#define COPY_BYTES (8u << 20) /* of each buffer: beyond most caches of a core */
+#define BATCH 64
+
+static unsigned long page_bytes = 4096;
+
+static long now_ns(void)
+{
+	struct __kernel_timespec ts = {0, 0};
+
+	SYS2(clock_gettime, 1 /* CLOCK_MONOTONIC */, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static void say(const char *name, unsigned long value, const char *unit)
+{
+	char line[128];
+	struct text t = text_in(line, sizeof(line));
+
+	text_add(&t, name);
+	text_add(&t, "\t");
+	text_add_number(&t, value);
+	text_add(&t, "\t");
+	text_add(&t, unit);
+	text_add(&t, "\n");
+	sys_write(1, line, t.len);
+}
+
+/* A loop under way: ask may_go_on() before each batch. */
+struct stretch {
+	long began_ns, limit_ns;
+	unsigned long done;
+};
+
+static struct stretch begin(unsigned long ms)
+{
+	return (struct stretch){.began_ns = now_ns(), .limit_ns = (long)ms * 1000000};
+}
+
+static int may_go_on(const struct stretch *s)
+{
+	return now_ns() - s->began_ns < s->limit_ns;
+}
+
+static void say_time(const char *name, const struct stretch *s)
+{
+	if (s->done)
+		say(name, (unsigned long)(now_ns() - s->began_ns) * PS_PER_NS / s->done, PROBE_PICOSECONDS);
+}
+
+/* Units of `per_unit` a second. */
+static void say_rate(const char *name, const struct stretch *s, unsigned long per_unit, const char *unit)
+{
+	unsigned long us = (unsigned long)(now_ns() - s->began_ns) / 1000;
+
+	if (us)
+		say(name, s->done / us * 1000000 / per_unit + s->done % us * 1000000 / us / per_unit, unit);
+}
+
+/* --- latency ---------------------------------------------------------------------------------------------------------------------------- */
+
+static void measure_syscall(unsigned long ms)
+{
+	struct stretch s = begin(ms);
+
+	while (may_go_on(&s)) {
+		for (unsigned i = 0; i < BATCH; i++)
+			SYS0(getppid);
+		s.done += BATCH;
+	}
+	say_time("syscall", &s);
+}
+
+/* Pages that are there for the first time: the kernel finds and clears one for each touch. */
+static void measure_fault(unsigned long ms)
+{
+	unsigned long bytes = PAGES * page_bytes;
+	struct stretch s = begin(ms);
+	volatile char *p = sys_alloc(bytes);
+
+	SYS3(madvise, p, bytes, 15 /* MADV_NOHUGEPAGE */);
+	while (p && may_go_on(&s)) {
+		for (unsigned long i = 0; i < PAGES; i++)
+			p[i * page_bytes] = 1;
+		s.done += PAGES;
+		SYS3(madvise, p, bytes, 4 /* MADV_DONTNEED */);
+	}
+	say_time("page-fault", &s);
+	if (p)
+		SYS2(munmap, p, bytes);
+}
+
+/* The first processor that we may run on, so that both ends of a pipe take turns there. */
+static void pin(void)
+{
+	unsigned long mask[128], one[128] = {0};
+	long len = SYS3(sched_getaffinity, 0, sizeof(mask), mask);
+
+	for (unsigned i = 0; len > 0 && i < (unsigned long)len / sizeof(*mask); i++) {
+		if (!mask[i])
+			continue;
+		one[i] = mask[i] & -mask[i];
+		SYS3(sched_setaffinity, 0, len, one);
+		return;
+	}
+}
+
+/* Answers each byte until there are no more. */
+static __attribute__((noreturn)) void echo(int from, int to)
+{
+	char byte;
+
+	while (sys_read(from, &byte, 1) == 1)
+		sys_write(to, &byte, 1);
+	sys_exit(0);
+}
+
+/* One byte there and back is two switches, and four calls. */
+static void measure_switch(unsigned long ms)
+{
+	int there[2], back[2];
+	char byte = 0;
+
+	if (SYS2(pipe2, there, O_CLOEXEC) < 0 || SYS2(pipe2, back, O_CLOEXEC) < 0)
+		return;
+	int pid = sys_fork();
+	if (!pid) {
+		sys_close(there[1]);
+		pin();
+		echo(there[0], back[1]);
+	}
+	struct stretch s = begin(ms);
+	if (pid > 0) {
+		pin();
+		while (may_go_on(&s) && sys_write(there[1], &byte, 1) == 1 && sys_read(back[0], &byte, 1) == 1)
+			s.done += 2;
+		say_time("context-switch", &s);
+	}
+	sys_close(there[1]);
+	if (pid > 0)
+		sys_wait(pid, NULL, 0);
+	sys_close(there[0]);
+	sys_close(back[0]);
+	sys_close(back[1]);
+}
+
+static char *const nothing[] = {NULL};
+static int self = -1; /* our own file, which has no name any more */
+
+static void measure_exec(unsigned long ms)
+{
+	static char name[] = "probe", nop[] = "nop";
+	char *argv[] = {name, nop, NULL};
+	struct stretch s = begin(ms);
+	int status = 0;
+
+	while (self >= 0 && !status && may_go_on(&s)) {
+		int pid = sys_fork();
+		if (!pid) {
+			SYS5(execveat, self, "", argv, nothing, 0x1000 /* AT_EMPTY_PATH */);
+			sys_exit(127);
+		}
+		if (pid < 0 || sys_wait(pid, &status, 0) < 0)
+			break;
+		s.done += !status;
+	}
+	say_time("fork-exec", &s);
+}
+
+/* As much as a pipe holds, written and read again. */
+static void measure_pipe(unsigned long ms)
+{
+	static char data[65536];
+	struct stretch s = begin(ms);
+	int end[2];
+
+	if (SYS2(pipe2, end, O_CLOEXEC) < 0)
+		return;
+	while (may_go_on(&s)) {
+		long n = sys_write(end[1], data, sizeof(data));
+		for (long left = n; left > 0;) {
+			long got = sys_read(end[0], data, sizeof(data));
+			if (got <= 0)
+				return;
+			left -= got;
+		}
+		s.done += n > 0 ? (unsigned long)n : 0;
+	}
+	say_rate("pipe", &s, 1u << 20, "MiB/s");
+	sys_close(end[0]);
+	sys_close(end[1]);
+}
+
+static void latency(unsigned long ms)
+{
+	measure_syscall(ms);
+	measure_fault(ms);
+	measure_exec(ms);
+	measure_pipe(ms);
+	/* Last: from then on we stay on one processor. */
+	measure_switch(ms);
+}
+
+/* --- processor ---------------------------------------------------------------------------------------------------------------------------- */
+
+#define STEPS 100000
+
+/* Each step waits for the one before it: xorshift (G. Marsaglia, 2003) and a multiplication. */
+static void measure_integers(unsigned long ms)
+{
+	struct stretch s = begin(ms);
+	unsigned long x = 88172645463325252ul;
+
+	while (may_go_on(&s)) {
+		for (unsigned i = 0; i < STEPS; i++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			x *= 6364136223846793005ul;
+		}
+		s.done += STEPS;
+	}
+	__asm__ volatile("" : : "r"(x));
+	say_rate("integer", &s, 1000000, "M steps/s");
+}
+
+static void measure_floats(unsigned long ms)
+{
+	struct stretch s = begin(ms);
+	volatile double start = 0.5;
+	double x = start, y = 0;
+
+	while (may_go_on(&s)) {
+		for (unsigned i = 0; i < STEPS; i++) {
+			x = 3.6 * x * (1 - x);
+			y += x;
+		}
+		s.done += STEPS;
+	}
+	start = y;
+	say_rate("float", &s, 1000000, "M steps/s");
+}
+
+static void measure_copy(unsigned long ms)
+{
+	/* Volatile: a compiler would make the loop a call of a C library. */
+	volatile unsigned long *from = sys_alloc(COPY_BYTES), *to = sys_alloc(COPY_BYTES);
+
+	if (!from || !to)
+		return;
+	for (unsigned long i = 0; i < COPY_BYTES / sizeof(*from); i += 64)
+		from[i] = to[i] = i;
+	struct stretch s = begin(ms);
+	while (may_go_on(&s)) {
+		for (unsigned long i = 0; i < COPY_BYTES / sizeof(*from); i++)
+			to[i] = from[i];
+		s.done += COPY_BYTES;
+	}
+	say_rate("copy", &s, 1u << 20, "MiB/s");
+}
+
+static void cpu(unsigned long ms)
+{
+	measure_integers(ms);
+	measure_floats(ms);
+	measure_copy(ms);
+}
+
+/* --- the command line ------------------------------------------------------------------------------------------------------------------------ */
+
+static unsigned long number(const char *text)
+{
+	unsigned long n = 0;
+
+	for (; *text >= '0' && *text <= '9' && n <= PROBE_MS_MAX; text++)
+		n = n * 10 + (unsigned long)(*text - '0');
+	return *text || n > PROBE_MS_MAX ? 0 : n;
+}
+
+/* AT_PAGESZ of the auxiliary vector, which follows the environment (getauxval(3)). */
+static void find_page_size(char **env)
+{
+	while (*env)
+		env++;
+	for (unsigned long *aux = (unsigned long *)(env + 1); aux[0]; aux += 2) {
+		if (aux[0] == 6 && aux[1] && aux[1] <= PAGE_BYTES_MAX)
+			page_bytes = aux[1];
+	}
+}
+
+void probe_main(long *stack);
+void probe_main(long *stack)
+{
+	char **argv = (char **)(stack + 1);
+	long argc = stack[0];
+
+	if (argc == 2 && text_equal(argv[1], "nop"))
+		sys_exit(0);
+	if (argc > 0 && argv[0][0] == '/') {
+		self = sys_open(argv[0], O_RDONLY, 0);
+		SYS3(unlinkat, AT_FDCWD, argv[0], 0);
+	}
+	unsigned long ms = argc == 3 ? number(argv[2]) : 0;
+	if (!ms)
+		sys_exit(2);
+	find_page_size(argv + argc + 1);
+	if (text_equal(argv[1], "latency"))
+		latency(ms);
+	else if (text_equal(argv[1], "cpu"))
+		cpu(ms);
+	else
+		sys_exit(2);
+	sys_exit(0);
+}
+
+SYS_START(probe_main);
