@@ -118,7 +118,7 @@ static const char *take_help(struct options *options, char *value)
 	return NULL;
 }
 
-static const struct option_def compare_defs[] = {
+const struct option_def compare_option_table[] = {
 	{.name = "threshold",
 	 .value = "PERCENT",
 	 .take = options_take_text,
@@ -129,12 +129,14 @@ static const struct option_def compare_defs[] = {
 	{.name = "help", .letter = 'h', .take = take_help, .help = "this text"},
 };
 
+const unsigned compare_option_count = sizeof(compare_option_table) / sizeof(*compare_option_table);
+
 static void print_help(void)
 {
 	puts("tinyvmm bench compare tells what changed from one report to another, beyond noise.\n"
 	     "\n"
 	     "  tinyvmm bench compare A.json B.json [--threshold PERCENT]\n");
-	options_print_help(compare_defs, sizeof(compare_defs) / sizeof(*compare_defs));
+	options_print_help(compare_option_table, compare_option_count);
 	puts("\nExit status:\n"
 	     "  0  nothing got worse\n"
 	     "  1  something did\n"
@@ -172,8 +174,8 @@ int compare_main(int argc, char **argv)
 	struct compare_options o = {.threshold = THRESHOLD_PERCENT};
 	struct options options = {
 		.program = "tinyvmm bench compare",
-		.defs = compare_defs,
-		.def_count = sizeof(compare_defs) / sizeof(*compare_defs),
+		.defs = compare_option_table,
+		.def_count = compare_option_count,
 		.target = &o,
 		.stray = take_file,
 	};

@@ -6,6 +6,10 @@
 #include <stdio.h>
 
 #include "bench/report.h"
+#include "vmm/util/options.h"
+
+extern const struct option_def compare_option_table[];
+extern const unsigned compare_option_count;
 
 /* argv[0] is the verb; the exit status: 0, 1 where something got worse, 2 where the command line or a file is at fault. */
 int compare_main(int argc, char **argv);
