@@ -76,7 +76,7 @@ const char *ended_memory_hint(const struct spec *spec)
 {
 	uint64_t limit = spec->limits.memory_bytes;
 
-	return !limit || limit >> 20 ? "" : ": it takes about 256K itself, and what the command needs";
+	return !limit || limit >> 20 ? "" : ": it takes about 256K itself (384K in version 2's control groups), and what the command needs";
 }
 
 static int shell_status(const struct container *container, int status)
