@@ -90,7 +90,7 @@ $(BUILD)/tinyvmm: $(BUILD)/vmm/main.o $(BUILD)/libtinyvmm.a
 	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What runs once, in system calls mostly, is better small than fast: all but what moves data
-HOT := $(addprefix devices/,virtio/virtqueue.o virtio/mmio.o virtio/blk.o virtio/net.o block/block.o block/raw.o block/ring.o block/pool.o net/user.o) \
+HOT := $(addprefix devices/,virtio/virtqueue.o virtio/mmio.o virtio/blk.o virtio/net.o block/block.o block/raw.o block/ring.o block/pool.o) \
 	$(addprefix vmm/,core/loop.o core/bus.o core/mem.o vcpu.o kernel_hash.o)
 SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),,-Oz)
 

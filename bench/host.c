@@ -77,10 +77,9 @@ static int add_processor(struct report *report, const char *root)
 	if (!err)
 		err = add(report, "virtualized", emulated ? "yes, and its processor is emulated" : nested ? "yes" : "not as far as it says");
 	if (!err && emulated)
-		err = report_add_warning(report, "This host's processor is emulated in software: the ratios below are the emulator's, and do not carry over to any hardware.");
+		err = report_add_warning(report, "This host's processor is emulated in software: ratios are the emulator's, and do not carry over to hardware.");
 	else if (!err && nested)
-		err = report_add_warning(report, "This host is a virtual machine itself: what a rung costs need not carry over to hardware, that of a machine in the machine (vm) least "
-						 "of all.");
+		err = report_add_warning(report, "This host is a virtual machine itself: what a rung costs need not carry over to hardware, least of all that of 'vm'.");
 	free(text);
 	free(model);
 	free(flags);

@@ -78,7 +78,7 @@ static const char *title_of(const char *name)
 	static const char *const titles[][2] = {
 		{"syscall", "a system call (getppid)"},
 		{"page-fault", "first touch of a page"},
-		{"fork-exec", "fork, exec and wait of a small program"},
+		{"fork-exec", "fork, exec and wait"},
 		{"pipe", "64 KiB into a pipe and out again"},
 		{"context-switch", "switch to another process, by a pipe"},
 		{"integer", "dependent integer operations"},
@@ -220,7 +220,7 @@ static int start_idle(struct bench *bench, unsigned rung, struct resident *resid
 
 static int take_memory(struct bench *bench, unsigned rung)
 {
-	static const char name[] = "memory.idle", title[] = "memory of an idle instance, its part of what is shared", unit[] = "MiB";
+	static const char name[] = "memory.idle", title[] = "memory of an idle instance", unit[] = "MiB";
 	struct resident resident;
 	int err = start_idle(bench, rung, &resident);
 

@@ -96,8 +96,8 @@ const unsigned bench_option_count = sizeof(bench_option_table) / sizeof(*bench_o
 static void print_help(void)
 {
 	puts("tinyvmm bench measures one root image on a ladder of isolation: on the bare host\n"
-	     "(native), in a chroot, in namespaces, in a container (ctr), in one of an ordinary\n"
-	     "user (unprivileged), and in a virtual machine (vm).\n"
+	     "(native), in a chroot, in namespaces, in a container (ctr), in an unprivileged\n"
+	     "one, and in a virtual machine (vm).\n"
 	     "\n"
 	     "  tinyvmm bench [--disk FILE|--rootfs DIR] [--kernel FILE] [OPTION]... [-- COMMAND ARG...]\n"
 	     "  tinyvmm bench compare A.json B.json\n"
@@ -107,8 +107,7 @@ static void print_help(void)
 	options_print_help(bench_option_table, bench_option_count);
 	puts("\nExamples:\n"
 	     "  tinyvmm bench --quick -d rootfs.img -k bzImage --html report.html\n"
-	     "  tinyvmm bench -d rootfs.img -k bzImage -- sh -c 'seq 100000 | sort -r | tail -n 1'\n"
-	     "  tinyvmm bench --rootfs / --only native,ctr,bwrap --also bwrap --json a.json\n"
+	     "  tinyvmm bench -d rootfs.img -k bzImage -- sh -c 'seq 9999 | sort -r'\n"
 	     "\nExit status: 0, or\n"
 	     "    1  it could not be measured, or written\n"
 	     "    2  the command line is at fault");
