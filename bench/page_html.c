@@ -8,19 +8,14 @@
 #include <string.h>
 
 #include "bench/page.h"
+#include "vmm/util/blob.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
 #define CHART_TEXT 26 /* characters */
 
-__asm__(".section .rodata.page_css, \"a\"\n"
-	".hidden page_css\n"
-	"page_css:\n"
-	"	.incbin \"bench/page.css\"\n"
-	"	.byte 0\n"
-	".previous\n");
-
-extern const char page_css[];
+static const void *page_css(size_t *len);
+BLOB(page_css, "bench/page.css")
 
 /* At most `limit` characters. Control characters have no place on a page; bytes that are no UTF-8 a browser shows as such. */
 static void put_text(FILE *out, const char *text, unsigned limit)
@@ -104,13 +99,16 @@ void page_put(FILE *out, const char *format, ...)
 
 void page_open(FILE *out, const char *kind, const char *heading, bool code)
 {
+	size_t len;
+	const void *css = page_css(&len);
+
 	page_put(out,
 		 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 		 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
 		 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 		 "<title>$s: $s</title><style>\n",
 		 kind, heading);
-	fputs(page_css, out);
+	fwrite(css, 1, len, out);
 	page_put(out, code ? "</style></head><body><main><p class=\"k\">$s</p><h1><code>$s</code></h1>\n"
 			   : "</style></head><body><main><p class=\"k\">$s</p><h1>$s</h1>\n",
 		 kind, heading);
