@@ -109,15 +109,6 @@ unsigned compare_reports(FILE *out, const struct report *before, const struct re
 
 /* --- the command line --------------------------------------------------------------------------------------------------------------------- */
 
-static void print_help(void);
-
-static const char *take_help(struct options *options, char *value)
-{
-	(void)value;
-	options->print = print_help;
-	return NULL;
-}
-
 const struct option_def compare_option_table[] = {
 	{.name = "threshold",
 	 .value = "PERCENT",
@@ -126,7 +117,7 @@ const struct option_def compare_option_table[] = {
 	 .takes = "a number of percent",
 	 .help = "what a change has to be more than (" THRESHOLD_PERCENT ")"},
 	{.name = "log-level", .value = "LEVEL", .take = options_take_log_level, .takes = "error, warn, info or debug", .help = "error, warn (default), info or debug"},
-	{.name = "help", .letter = 'h', .take = take_help, .help = "this text"},
+	OPTIONS_HELP,
 };
 
 const unsigned compare_option_count = sizeof(compare_option_table) / sizeof(*compare_option_table);
@@ -178,6 +169,7 @@ int compare_main(int argc, char **argv)
 		.def_count = compare_option_count,
 		.target = &o,
 		.stray = take_file,
+		.help = print_help,
 	};
 	char *end;
 	bool parsed = options_parse(&options, argc, argv);

@@ -51,8 +51,6 @@ static const char *take_only(struct options *options, char *value)
 	return wrong;
 }
 
-static const char *take_help(struct options *options, char *value);
-
 #define FIELD(member) offsetof(struct bench_options, member)
 
 const struct option_def bench_option_table[] = {
@@ -88,7 +86,7 @@ const struct option_def bench_option_table[] = {
 	{.name = "html", .value = "FILE", .take = options_take_text, .field = FIELD(html), .takes = "a file", .help = "a page with charts, in one file"},
 	{.name = "log-level", .value = "LEVEL", .take = options_take_log_level, .takes = "error, warn, info or debug",
 	 .help = "error, warn (default), info or debug"},
-	{.name = "help", .letter = 'h', .take = take_help, .help = "this text"},
+	OPTIONS_HELP,
 };
 
 const unsigned bench_option_count = sizeof(bench_option_table) / sizeof(*bench_option_table);
@@ -111,13 +109,6 @@ static void print_help(void)
 	     "\nExit status: 0, or\n"
 	     "    1  it could not be measured, or written\n"
 	     "    2  the command line is at fault");
-}
-
-static const char *take_help(struct options *options, char *value)
-{
-	(void)value;
-	options->print = print_help;
-	return NULL;
 }
 
 static unsigned check(const struct bench_options *o)
@@ -147,6 +138,7 @@ enum bench_parsed bench_options_parse(struct bench_options *o, int argc, char **
 		.def_count = bench_option_count,
 		.target = o,
 		.command = &o->command,
+		.help = print_help,
 		.command_hint = "; a command to measure stands after '--', and 'compare' comes first",
 	};
 

@@ -354,13 +354,6 @@ static void print_help(void)
 	     "  127  COMMAND was not found");
 }
 
-static const char *take_help(struct options *options, char *value)
-{
-	(void)value;
-	options->print = print_help;
-	return NULL;
-}
-
 #define FIELD(member) offsetof(struct spec, member)
 
 /* clang-format off */
@@ -464,7 +457,7 @@ const struct option_def ctr_run_options[] = {
 	  .takes = "up to 63 letters, digits and _ + - ., the first of them no dot", .help = "the container's name (ctr-PID)" },
 	{ .name = "log-level", .value = "LEVEL", .take = options_take_log_level, .takes = "error, warn, info or debug",
 	  .help = "error, warn (default), info or debug" },
-	{ .name = "help", .letter = 'h', .take = take_help, .help = "this text" },
+	OPTIONS_HELP,
 };
 /* clang-format on */
 
@@ -478,6 +471,7 @@ static enum options_result parse(struct options *options, struct spec *spec, int
 	options->target = spec;
 	options->command = &spec->command;
 	options->command_hint = "; a command for the container stands after '--'";
+	options->help = print_help;
 	spec_init(spec);
 	if (!options_parse(options, argc, argv))
 		return OPTIONS_DONE;

@@ -28,6 +28,7 @@ enum cli_result cli_parse(struct config *config, int argc, char **argv)
 		.command = &config->command,
 		.command_hint = "; a command for the guest stands after '--'",
 		.stray = refuse_stray,
+		.help = cli_help,
 	};
 
 	config_init(config);

@@ -119,13 +119,6 @@ static const char *take_unpack(struct options *options, char *value)
 	return NULL;
 }
 
-static const char *take_help(struct options *options, char *value)
-{
-	(void)value;
-	options->print = cli_help;
-	return NULL;
-}
-
 static const char *take_version(struct options *options, char *value)
 {
 	(void)value;
@@ -255,7 +248,7 @@ const struct option_def cli_options[] = {
 	  .help = "print the machine and do not start it" },
 
 	{ .heading = "Help" },
-	{ .name = "help", .letter = 'h', .take = take_help, .help = "this text" },
+	OPTIONS_HELP,
 	{ .name = "version", .letter = 'V', .take = take_version, .help = "the version" },
 };
 /* clang-format on */

@@ -18,20 +18,13 @@
 /* The one being parsed: help is printed without an argument, and words come with the table's target. One verb is parsed in a process. */
 static struct verb_line *current;
 
-static const struct option_def help_alone[] = {VERB_HELP};
+static const struct option_def help_alone[] = {OPTIONS_HELP};
 static const struct verb_table no_table = {help_alone, 1};
 
 static void print_help(void)
 {
 	printf("tinyvmm ctr %s %s.\n\n  tinyvmm ctr %s %s\n", current->verb, current->help, current->verb, current->usage);
 	options_print_help(current->table->defs, current->table->count);
-}
-
-const char *verb_take_help(struct options *options, char *value)
-{
-	(void)value;
-	options->print = print_help;
-	return NULL;
 }
 
 static void take_word(struct options *options, char *arg)
@@ -60,6 +53,7 @@ bool verb_parse(struct verb_line *line, int argc, char **argv, int *status)
 		.command = line->command,
 		.command_hint = "; a command stands after '--'",
 		.stray = take_word,
+		.help = print_help,
 	};
 
 	snprintf(program, sizeof(program), "tinyvmm ctr %s", line->verb);

@@ -39,7 +39,7 @@ static const struct option_def exec_defs[] = {
 	 .field = FIELD(terminal),
 	 .takes = "on or off",
 	 .help = "a terminal of its own (on where standard input\nand output are terminals)"},
-	VERB_HELP,
+	OPTIONS_HELP,
 };
 const struct verb_table exec_table = {exec_defs, sizeof(exec_defs) / sizeof(*exec_defs)};
 

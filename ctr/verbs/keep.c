@@ -23,7 +23,7 @@ static const struct option_def delete_defs[] = {
 	 .field = offsetof(struct delete_options, force),
 	 .help = "also one that runs, or whose description is\n"
 		 "damaged"},
-	VERB_HELP,
+	OPTIONS_HELP,
 };
 const struct verb_table delete_table = {delete_defs, sizeof(delete_defs) / sizeof(*delete_defs)};
 

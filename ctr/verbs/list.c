@@ -117,7 +117,7 @@ struct list_options {
 static const struct option_def list_defs[] = {
 	{.name = "json", .take = options_take_flag, .field = offsetof(struct list_options, json), .help = "as a JSON list"},
 	{.name = "quiet", .letter = 'q', .take = options_take_flag, .field = offsetof(struct list_options, quiet), .help = "names only"},
-	VERB_HELP,
+	OPTIONS_HELP,
 };
 const struct verb_table list_table = {list_defs, sizeof(list_defs) / sizeof(*list_defs)};
 
@@ -219,7 +219,7 @@ struct info_options {
 
 static const struct option_def info_defs[] = {
 	{.name = "json", .take = options_take_flag, .field = offsetof(struct info_options, json), .help = "as JSON"},
-	VERB_HELP,
+	OPTIONS_HELP,
 };
 const struct verb_table info_table = {info_defs, sizeof(info_defs) / sizeof(*info_defs)};
 

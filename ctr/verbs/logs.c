@@ -28,7 +28,7 @@ static const struct option_def logs_defs[] = {
 	 .take = options_take_flag,
 	 .field = offsetof(struct logs_options, follow),
 	 .help = "go on until the container ends"},
-	VERB_HELP,
+	OPTIONS_HELP,
 };
 const struct verb_table logs_table = {logs_defs, sizeof(logs_defs) / sizeof(*logs_defs)};
 

@@ -25,7 +25,7 @@ static const struct option_def snapshot_defs[] = {
 	 .field = offsetof(struct snapshot_options, list),
 	 .help = "print the names of all, with their times"},
 	{.name = "delete", .take = options_take_flag, .field = offsetof(struct snapshot_options, remove), .help = "remove SNAPSHOT"},
-	VERB_HELP,
+	OPTIONS_HELP,
 };
 const struct verb_table snapshot_table = {snapshot_defs, sizeof(snapshot_defs) / sizeof(*snapshot_defs)};
 

@@ -34,7 +34,7 @@ static const struct option_def stop_defs[] = {
 	 .takes = "a name such as TERM or RTMIN+3, or a number",
 	 .help = "what asks it to end (TERM; of a system's init,\n"
 		 "what that takes for a power failure)"},
-	VERB_HELP,
+	OPTIONS_HELP,
 };
 const struct verb_table stop_table = {stop_defs, sizeof(stop_defs) / sizeof(*stop_defs)};
 

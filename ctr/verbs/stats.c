@@ -21,7 +21,7 @@ struct stats_options {
 
 static const struct option_def stats_defs[] = {
 	{.name = "once", .take = options_take_flag, .field = offsetof(struct stats_options, once), .help = "one line, and no more"},
-	VERB_HELP,
+	OPTIONS_HELP,
 };
 const struct verb_table stats_table = {stats_defs, sizeof(stats_defs) / sizeof(*stats_defs)};
 

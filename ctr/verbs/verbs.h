@@ -55,9 +55,6 @@ struct verb_line {
 	struct words words;
 };
 bool verb_parse(struct verb_line *line, int argc, char **argv, int *status);
-/* For the table's entry of --help. */
-const char *verb_take_help(struct options *options, char *value);
-#define VERB_HELP {.name = "help", .letter = 'h', .take = verb_take_help, .help = "this text"}
 
 /* A container of the store, for the time of a verb: found, and locked if `change`; then what a crash left in it is removed, too. */
 struct subject {

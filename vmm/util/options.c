@@ -251,6 +251,13 @@ const char *options_take_switch(struct options *options, char *value)
 	return parse_bool(value, options_field(options)) ? "neither on nor off" : NULL;
 }
 
+const char *options_take_help(struct options *options, char *value)
+{
+	(void)value;
+	options->print = options->help;
+	return NULL;
+}
+
 const char *options_take_log_level(struct options *options, char *value)
 {
 	static const char *const words[] = { [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL };

@@ -39,6 +39,7 @@ struct options {
 	char ***command;	   /* where what follows "--" goes, NULL-terminated as argv is; NULL: no command is taken */
 	const char *command_hint;  /* ends the fault of a word that is no option: "; a command ... stands after '--'" */
 	void (*stray)(struct options *options, char *arg); /* a word that is no option; NULL: a fault */
+	void (*help)(void);	   /* what the table's OPTIONS_HELP prints */
 
 	char **next, **end;		 /* what is left of argv */
 	const struct option_def *option; /* the one being handled */
@@ -65,6 +66,9 @@ const char *options_take_text(struct options *options, char *value);
 const char *options_take_flag(struct options *options, char *value);
 const char *options_take_switch(struct options *options, char *value);
 const char *options_take_log_level(struct options *options, char *value);
+/* Ends the parse with options->help, in a table's entry of --help. */
+const char *options_take_help(struct options *options, char *value);
+#define OPTIONS_HELP { .name = "help", .letter = 'h', .take = options_take_help, .help = "this text" }
 
 /* The name of a machine or container, which is its host name too: a DNS label (RFC 1035, 2.3.4), and no hidden file. */
 const char *options_take_name(struct options *options, char *value);
