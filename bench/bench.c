@@ -6,11 +6,9 @@
 #include "bench/bench.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,11 +16,12 @@
 #include "bench/host.h"
 #include "bench/launch.h"
 #include "bench/measures.h"
+#include "bench/options.h"
 #include "bench/page.h"
 #include "bench/table.h"
 #include "vmm/core/loop.h"
 #include "vmm/util/log.h"
-#include "bench/options.h"
+#include "vmm/util/terminal.h"
 
 #define QUICK_NS (100 * 1000000000ll) /* no round is begun that would not fit; two minutes with what is after it */
 #define PROBE_MS 100
@@ -39,8 +38,7 @@ struct course {
 	struct bench_options *options;
 	int64_t began_ns;
 	bool progress; /* a line on a terminal, written over and over */
-	struct ladder *disk_ladder, *net_ladder;
-	char scratch[64], image[96]; /* a directory of our own and the copy in it; "": none */
+	char image[96]; /* the copy of the user's, in bench.scratch; "": none */
 };
 
 static void say_progress(const struct course *course, unsigned round, const char *group, const char *rung)
@@ -56,24 +54,11 @@ static void end_progress(const struct course *course)
 		(void)fputs("\r\033[K", stderr);
 }
 
-static bool wanted(const struct bench_options *o, const struct measure_group *group)
+static bool wanted(const struct bench_options *o, const char *group)
 {
-	if (!strcmp(group->name, "density"))
+	if (!strcmp(group, "density"))
 		return o->density;
-	for (char **name = o->groups; name && *name; name++) {
-		if (!strcmp(*name, group->name))
-			return true;
-	}
-	return !o->groups;
-}
-
-static const struct measure_group *group_named(const char *name)
-{
-	unsigned i = 0;
-
-	while (strcmp(measure_groups[i].name, name))
-		i++;
-	return &measure_groups[i];
+	return !o->groups || options_find_word((const char *const *)o->groups, group) >= 0;
 }
 
 static int take_group(struct course *course, unsigned round, const struct measure_group *group)
@@ -98,7 +83,7 @@ static int take_round(struct course *course, unsigned round)
 	if (course->bench.command)
 		return take_group(course, round, NULL);
 	for (unsigned g = 0; !err && g < measure_group_count; g++) {
-		if (wanted(course->options, &measure_groups[g]) && (!measure_groups[g].once || round == 1))
+		if (wanted(course->options, measure_groups[g].name) && (!measure_groups[g].once || round == 1))
 			err = take_group(course, round, &measure_groups[g]);
 	}
 	return err;
@@ -134,14 +119,14 @@ static int copy_image(struct course *course, char *disk)
 	char *copy[] = {"cp", "--sparse=always", "--reflink=auto", disk, course->image, NULL};
 	struct outcome outcome;
 
-	snprintf(course->scratch, sizeof(course->scratch), "/var/tmp/tinyvmm-bench.XXXXXX");
-	if (!mkdtemp(course->scratch)) {
+	snprintf(course->bench.scratch, sizeof(course->bench.scratch), "/var/tmp/tinyvmm-bench.XXXXXX");
+	if (!mkdtemp(course->bench.scratch)) {
 		int err = -errno;
-		course->scratch[0] = '\0';
+		course->bench.scratch[0] = '\0';
 		log_error("/var/tmp: there is no place for a copy of the image: %s (--only without 'disk' does without)", strerror(-err));
 		return err;
 	}
-	snprintf(course->image, sizeof(course->image), "%s/disk.img", course->scratch);
+	snprintf(course->image, sizeof(course->image), "%s/disk.img", course->bench.scratch);
 	int err = launch(&outcome, copy, NULL, 0, COPY_S);
 	if (!err && outcome.status) {
 		log_error("%s can't be copied: %s (--only without 'disk' does without)", disk, outcome_reason(&outcome));
@@ -155,8 +140,8 @@ static void remove_copy(struct course *course)
 {
 	if (*course->image)
 		(void)unlink(course->image);
-	if (*course->scratch)
-		(void)rmdir(course->scratch);
+	if (*course->bench.scratch)
+		(void)rmdir(course->bench.scratch);
 }
 
 /* The ladder once more for the loads that need another image, or a network. */
@@ -169,17 +154,14 @@ static int prepare_loads(struct course *course)
 	net.network = true;
 	disk.writable = true;
 	disk.disk = course->image;
-	if (!o->command && wanted(o, group_named("net")))
-		err = ladder_new(&course->net_ladder, &net);
+	if (!o->command && wanted(o, "net"))
+		err = ladder_new(&course->bench.net_ladder, &net);
 	course->bench.disk_missing = o->ladder.disk ? NULL : "it needs a disk image (--disk)";
-	if (!err && !o->command && o->ladder.disk && wanted(o, group_named("disk"))) {
+	if (!err && !o->command && o->ladder.disk && wanted(o, "disk")) {
 		err = copy_image(course, (char *)o->ladder.disk);
 		if (!err)
-			err = ladder_new(&course->disk_ladder, &disk);
+			err = ladder_new(&course->bench.disk_ladder, &disk);
 	}
-	course->bench.net_ladder = course->net_ladder;
-	course->bench.disk_ladder = course->disk_ladder;
-	course->bench.scratch = course->scratch;
 	return err;
 }
 
@@ -230,11 +212,11 @@ static int describe(struct report *report, const struct bench_options *o, const 
 	return err;
 }
 
-static unsigned columns_of(FILE *out)
+static unsigned columns(void)
 {
-	struct winsize size;
+	uint16_t width, height;
 
-	return isatty(fileno(out)) && !ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : COLUMNS;
+	return isatty(STDOUT_FILENO) && terminal_size(&width, &height) ? width : COLUMNS;
 }
 
 static int write_out(const struct report *report, const struct bench_options *o)
@@ -265,14 +247,14 @@ static int measure(struct bench_options *o, struct ladder *ladder)
 	if (!err)
 		err = take_rounds(&course);
 	if (!err) {
-		table_print(stdout, report, columns_of(stdout), isatty(STDOUT_FILENO));
+		table_print(stdout, report, columns(), isatty(STDOUT_FILENO));
 		ladder_offer(stdout, ladder);
 		err = write_out(report, o);
 	} else if (err != -EINTR) {
 		log_error("the ladder can't be measured: %s", strerror(-err));
 	}
-	ladder_free(course.disk_ladder);
-	ladder_free(course.net_ladder);
+	ladder_free(course.bench.disk_ladder);
+	ladder_free(course.bench.net_ladder);
 	remove_copy(&course);
 	report_free(report);
 	return err;

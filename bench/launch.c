@@ -363,7 +363,7 @@ void resident_end(struct resident *resident, unsigned grace_s)
 	struct pollfd ended = {.fd = fd, .events = POLLIN};
 
 	close_fd(&resident->input_fd);
-	for (int i = 0; i < 3 && poll(&ended, 1, i || grace_s ? (int)(i ? GRACE_S : grace_s) * 1000 : 0) <= 0; i++)
+	for (int i = 0; i < 3 && poll(&ended, 1, (int)(i ? GRACE_S : grace_s) * 1000) <= 0; i++)
 		kill(-resident->pid, i ? SIGKILL : SIGTERM);
 	process_wait(resident->pid, NULL);
 	close_fd(&fd);

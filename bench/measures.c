@@ -288,12 +288,12 @@ int measure_command(struct bench *bench, unsigned rung)
 }
 
 const struct measure_group measure_groups[] = {
-	{.name = "start", .take = take_start, .help = "from start to first output and to the end"},
-	{.name = "latency", .take = take_latency, .help = "system call, page fault, context switch, fork and exec, pipe"},
-	{.name = "cpu", .take = take_cpu, .help = "integers, floating point, memory bandwidth"},
-	{.name = "memory", .take = take_memory, .help = "an idle instance"},
-	{.name = "disk", .take = take_disk, .help = "reads and writes of a copy of the image (fio)"},
-	{.name = "net", .take = take_net, .help = "TCP to and from the host (iperf3)"},
-	{.name = "density", .once = true, .take = take_density, .help = "many idle instances (--density N)"},
+	{.name = "start", .take = take_start},
+	{.name = "latency", .take = take_latency},
+	{.name = "cpu", .take = take_cpu},
+	{.name = "memory", .take = take_memory},
+	{.name = "disk", .take = take_disk},
+	{.name = "net", .take = take_net},
+	{.name = "density", .once = true, .take = take_density},
 };
 const unsigned measure_group_count = sizeof(measure_groups) / sizeof(*measure_groups);

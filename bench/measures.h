@@ -13,9 +13,9 @@
 
 struct bench {
 	const struct ladder *ladder;
-	const struct ladder *disk_ladder, *net_ladder; /* the same rungs, with an image that may be written to, and with a network */
-	const char *scratch;			       /* the directory of that image */
-	const char *disk_missing;		       /* why there is none; NULL: there is */
+	struct ladder *disk_ladder, *net_ladder; /* the same rungs, with an image that may be written to, and with a network */
+	char scratch[64];			 /* the directory of that image; "": there is none */
+	const char *disk_missing;		 /* and why not; NULL: there is */
 	struct report *report; /* its rungs are the ladder's, in the same order */
 	char *const *command;  /* the user's; NULL: none */
 	unsigned timeout_s;
@@ -30,7 +30,6 @@ struct measure_group {
 	bool once; /* not in each round */
 	/* One sample of each measure on this rung, or why there is none (report_miss()). 0, -EINTR, -ENOMEM: what ends the run. */
 	int (*take)(struct bench *bench, unsigned rung);
-	const char *help;
 };
 
 /* loads.c */

@@ -16,7 +16,7 @@
 #define COUNT_MAX 1000
 #define TIMEOUT_S 300
 
-const char *bench_take_count(struct options *options, char *value)
+static const char *take_count(struct options *options, char *value)
 {
 	uint64_t n;
 
@@ -72,11 +72,11 @@ const struct option_def bench_option_table[] = {
 	{.heading = "How"},
 	{.name = "only", .value = "LIST", .take = take_only, .takes = "names with commas between them",
 	 .help = "rungs (native, chroot, namespaces, ctr,\nunprivileged, vm), measures (start, latency, cpu,\nmemory, disk, net, density), or some of both"},
-	{.name = "rounds", .value = "N", .take = bench_take_count, .field = FIELD(rounds), .takes = "a number from 1 to 1000",
+	{.name = "rounds", .value = "N", .take = take_count, .field = FIELD(rounds), .takes = "a number from 1 to 1000",
 	 .help = "samples of each measure (10)"},
 	{.name = "quick", .take = options_take_flag, .field = FIELD(quick), .help = "done within two minutes: up to 5 rounds, shorter\nprobes"},
 	{.name = "seed", .value = "N", .take = take_seed, .field = FIELD(seed), .takes = "a number", .help = "of the resampling (1)"},
-	{.name = "density", .value = "N", .take = bench_take_count, .field = FIELD(density), .takes = "a number from 1 to 1000",
+	{.name = "density", .value = "N", .take = take_count, .field = FIELD(density), .takes = "a number from 1 to 1000",
 	 .help = "measure up to N idle instances at once, too"},
 	{.name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "seconds",
 	 .help = "for each single run (300)"},

@@ -29,7 +29,4 @@ enum bench_parsed { BENCH_RUN, BENCH_DONE /* --help was printed */, BENCH_BAD /*
 enum bench_parsed bench_options_parse(struct bench_options *options, int argc, char **argv);
 void bench_options_free(struct bench_options *options);
 
-/* The whole numbers of a table: 1 to 1000, into an unsigned. */
-const char *bench_take_count(struct options *options, char *value);
-
 #endif

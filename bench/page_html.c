@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What is the same on both pages: escaped text, numbers, the frame, and the way into a file. */
+/* What a page is made of: escaped text, numbers, the frame, and the way into a file. */
 #include "bench/page_impl.h"
 
 #include <errno.h>
@@ -130,7 +130,7 @@ void page_list(FILE *out, const char *markup, char *const *text, unsigned count)
 	page_put(out, "</ul></aside>\n");
 }
 
-static int write_page(int (*page)(const void *of, FILE *out), const void *of, const char *path)
+int page_write_report(const struct report *report, const char *path)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -138,7 +138,7 @@ static int write_page(int (*page)(const void *of, FILE *out), const void *of, co
 
 	if (!out)
 		return -ENOMEM;
-	int err = page(of, out);
+	int err = page_report(report, out);
 	if (fclose(out) && !err)
 		err = -ENOMEM;
 	if (!err)
@@ -147,14 +147,4 @@ static int write_page(int (*page)(const void *of, FILE *out), const void *of, co
 	if (err)
 		log_error("%s: %s: no page was written there", path, strerror(-err));
 	return err;
-}
-
-static int report_of(const void *of, FILE *out)
-{
-	return page_report(of, out);
-}
-
-int page_write_report(const struct report *report, const char *path)
-{
-	return write_page(report_of, report, path);
 }

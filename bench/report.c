@@ -93,23 +93,31 @@ int report_find_rung(const struct report *report, const char *name)
 	return -1;
 }
 
+/* Its place; measure_count: it is not there. */
+static unsigned place_of(const struct report *report, const char *name)
+{
+	unsigned i = 0;
+
+	while (i < report->measure_count && strcmp(report->measure[i].name, name) != 0)
+		i++;
+	return i;
+}
+
 const struct report_measure *report_find_measure(const struct report *report, const char *name)
 {
-	for (unsigned i = 0; i < report->measure_count; i++) {
-		if (!strcmp(report->measure[i].name, name))
-			return &report->measure[i];
-	}
-	return NULL;
+	unsigned place = place_of(report, name);
+
+	return place < report->measure_count ? &report->measure[place] : NULL;
 }
 
 struct report_measure *report_measure(struct report *report, const char *name, const char *title, const char *unit, bool more_is_better)
 {
-	for (unsigned i = 0; i < report->measure_count; i++) {
-		if (!strcmp(report->measure[i].name, name))
-			return &report->measure[i];
-	}
-	struct report_measure *m = &report->measure[report->measure_count];
-	if (report->measure_count == REPORT_MEASURES_MAX)
+	unsigned place = place_of(report, name);
+	struct report_measure *m = &report->measure[place];
+
+	if (place < report->measure_count)
+		return m;
+	if (place == REPORT_MEASURES_MAX)
 		return NULL;
 	*m = (struct report_measure){.name = strdup(name), .title = strdup(title), .unit = strdup(unit), .more_is_better = more_is_better};
 	report->measure_count++;

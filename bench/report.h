@@ -17,6 +17,7 @@
 #define REPORT_MEASURES_MAX 64
 #define REPORT_SAMPLES_MAX 10000 /* of a measure on a rung */
 #define REPORT_FACTS_MAX 32
+#define REPORT_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-" /* of rungs and measures */
 #define REPORT_BYTES_MAX (16u << 20) /* of a JSON file */
 
 struct report_fact {

@@ -158,7 +158,7 @@ static bool is_name(const char *text)
 {
 	size_t len = text ? strlen(text) : 0;
 
-	return len && len <= NAME_MAX_BYTES && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len;
+	return len && len <= NAME_MAX_BYTES && strspn(text, REPORT_NAME_CHARS) == len;
 }
 
 /* Control characters drive terminals; C1's, in UTF-8, do too. */

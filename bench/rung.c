@@ -3,21 +3,22 @@
 #include "bench/rung.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/launch.h"
+#include "bench/report.h"
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
+#include "vmm/util/options.h"
 
 #define TRY_S 300 /* a machine under an emulated processor boots for minutes */
 #define CONFIG_BYTES_MAX (1u << 20)
 
-const char *const rung_known[] = {"bwrap", "crun", "runc", NULL};
+/* Peers that can be named without a command line. */
+static const char *const known[] = {"bwrap", "crun", "runc", NULL};
 
 /* --- making ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -53,6 +54,15 @@ static struct rung *add_rung(struct ladder *ladder, enum rung_kind kind, const c
 		return NULL;
 	ladder->count++;
 	return rung;
+}
+
+static bool has_rung(const struct ladder *ladder, const char *name, size_t len)
+{
+	for (unsigned i = 0; i < ladder->count; i++) {
+		if (strlen(ladder->rung[i].name) == len && !memcmp(ladder->rung[i].name, name, len))
+			return true;
+	}
+	return false;
 }
 
 static int skip(struct rung *rung, const char *why)
@@ -183,11 +193,7 @@ static bool installed(const char *name)
 
 static int fill_known(struct rung *rung, const struct ladder_options *o)
 {
-	bool known = false;
-
-	for (const char *const *k = rung_known; *k; k++)
-		known |= !strcmp(*k, rung->name);
-	if (!known) {
+	if (options_find_word(known, rung->name) < 0) {
 		log_error("--also %s: not one that is known by name (bwrap, crun, runc): give its command line, as NAME='COMMAND {}'", rung->name);
 		return -EINVAL;
 	}
@@ -200,7 +206,7 @@ static int fill_known(struct rung *rung, const struct ladder_options *o)
 
 static bool good_name(const char *name, size_t len)
 {
-	return len && len < 64 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") >= len;
+	return len && len < 64 && strspn(name, REPORT_NAME_CHARS) >= len;
 }
 
 static int add_foreign(struct ladder *ladder, const char *text, const struct ladder_options *o)
@@ -212,11 +218,9 @@ static int add_foreign(struct ladder *ladder, const char *text, const struct lad
 		log_error("--also '%s': takes NAME='COMMAND {}', the name of letters, digits, _ . and -", text);
 		return -EINVAL;
 	}
-	for (unsigned i = 0; i < ladder->count; i++) {
-		if (strlen(ladder->rung[i].name) == len && !memcmp(ladder->rung[i].name, text, len)) {
-			log_error("--also %.*s: there is a rung of this name already", (int)len, text);
-			return -EINVAL;
-		}
+	if (has_rung(ladder, text, len)) {
+		log_error("--also %.*s: there is a rung of this name already", (int)len, text);
+		return -EINVAL;
 	}
 	struct rung *rung = add_rung(ladder, RUNG_FOREIGN, text, len);
 	if (!rung) {
@@ -228,22 +232,10 @@ static int add_foreign(struct ladder *ladder, const char *text, const struct lad
 
 /* --- the whole ------------------------------------------------------------------------------------------------------------------------- */
 
-static bool wanted(const char *name, const char *const *only)
-{
-	for (; only && *only; only++) {
-		if (!strcmp(*only, name))
-			return true;
-	}
-	return !only;
-}
-
 static int check_only(const struct ladder *ladder, const char *const *only)
 {
 	for (; only && *only; only++) {
-		bool there = false;
-		for (unsigned i = 0; i < ladder->count; i++)
-			there |= !strcmp(ladder->rung[i].name, *only);
-		if (!there) {
+		if (!has_rung(ladder, *only, strlen(*only))) {
 			log_error("--only %s: no such rung (native, chroot, namespaces, ctr, unprivileged, vm, or one of --also)", *only);
 			return -EINVAL;
 		}
@@ -276,7 +268,7 @@ static int fill(struct ladder *ladder, const struct ladder_options *options)
 	if (!err)
 		err = check_only(ladder, options->only);
 	for (unsigned i = 0; !err && i < ladder->count; i++) {
-		if (!wanted(ladder->rung[i].name, options->only))
+		if (options->only && options_find_word(options->only, ladder->rung[i].name) < 0)
 			err = skip(&ladder->rung[i], "not asked for (--only)");
 	}
 	return err;
@@ -320,11 +312,8 @@ void ladder_offer(FILE *out, const struct ladder *ladder)
 {
 	char found[64] = "";
 
-	for (const char *const *k = rung_known; *k; k++) {
-		bool there = false;
-		for (unsigned i = 0; i < ladder->count; i++)
-			there |= !strcmp(ladder->rung[i].name, *k);
-		if (!there && installed(*k))
+	for (const char *const *k = known; *k; k++) {
+		if (!has_rung(ladder, *k, strlen(*k)) && installed(*k))
 			snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s%s", *found ? ", " : "", *k);
 	}
 	if (*found)
@@ -338,9 +327,9 @@ int ladder_try(struct ladder *ladder)
 	for (unsigned i = 0; i < ladder->count; i++) {
 		struct rung *rung = &ladder->rung[i];
 		struct outcome outcome = {0};
-		char **argv = rung->skipped ? NULL : rung_command(rung, NULL, command);
 		if (rung->skipped)
 			continue;
+		char **argv = rung_command(rung, NULL, command);
 		int err = argv ? launch(&outcome, argv, NULL, 0, TRY_S) : -ENOMEM;
 		if (!err && outcome.status)
 			err = skip(rung, outcome_reason(&outcome));
@@ -416,16 +405,12 @@ static unsigned words_in(char *const *words)
 char **rung_command(const struct rung *rung, char *const *more, char *const *command)
 {
 	bool own = rung->kind != RUNG_NATIVE && rung->kind != RUNG_FOREIGN;
-	unsigned n = 0, more_count = own ? words_in(more) : 0, count = words_in(command);
-	char **argv = calloc(rung->arg_count + more_count + count + 2, sizeof(*argv));
+	/* A bundle has the command in its file. */
+	unsigned n = 0, more_count = own ? words_in(more) : 0, count = rung->bundle ? 0 : words_in(command);
 
-	if (argv && rung->bundle) {
-		memcpy(argv, rung->args, rung->arg_count * sizeof(*argv));
-		if (!write_bundle(rung, command))
-			return argv;
-		free(argv);
+	if (rung->bundle && write_bundle(rung, command))
 		return NULL;
-	}
+	char **argv = calloc(rung->arg_count + more_count + count + 2, sizeof(*argv));
 	for (unsigned i = 0; argv && i < rung->arg_count; i++)
 		argv[n++] = rung->args[i];
 	for (unsigned i = 0; argv && i < more_count; i++)

@@ -27,7 +27,7 @@ struct ladder_options {
 	const char *disk, *rootfs; /* the root image; one of them, or none: native alone */
 	const char *kernel, *modules;
 	const char *memory;	   /* of the machine, "512M" by default */
-	char **also;		   /* NULL-terminated: NAME=COMMAND {}, or the name of one that rung_known() lists; NULL: none */
+	char **also;		   /* NULL-terminated: NAME=COMMAND {}, or bwrap, crun or runc; NULL: none */
 	const char *const *only;   /* NULL-terminated names; NULL: all */
 	bool writable;		   /* writes go to the image itself; otherwise they are dropped */
 	bool network;		   /* --net user in machines and containers; otherwise none */
@@ -57,9 +57,6 @@ int ladder_try(struct ladder *ladder);
 
 /* Names the peers known by name that are installed here, and not on the ladder. */
 void ladder_offer(FILE *out, const struct ladder *ladder);
-
-/* Peers that are known by name: NULL-terminated. */
-extern const char *const rung_known[];
 
 /*
  * The command line that runs `command` (NULL-terminated) on a rung; `more`, options of our own before it (NULL, or NULL-terminated), only for
