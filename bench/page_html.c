@@ -9,8 +9,6 @@
 
 #include "bench/page.h"
 #include "vmm/util/blob.h"
-#include "vmm/util/io.h"
-#include "vmm/util/log.h"
 
 #define CHART_TEXT 26 /* characters */
 
@@ -135,16 +133,11 @@ int page_write_report(const struct report *report, const char *path)
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
+	bool whole = out && !page_report(report, out);
 
-	if (!out)
-		return -ENOMEM;
-	int err = page_report(report, out);
-	if (fclose(out) && !err)
-		err = -ENOMEM;
-	if (!err)
-		err = write_file_atomic(path, text, len, 0644);
+	if (out && fclose(out))
+		whole = false;
+	int err = report_write_file(path, whole ? text : NULL, len);
 	free(text);
-	if (err)
-		log_error("%s: %s: no page was written there", path, strerror(-err));
 	return err;
 }

@@ -152,6 +152,17 @@ int report_miss(struct report *report, struct report_measure *measure, unsigned 
 	return measure->series[rung].missing ? 0 : -ENOMEM;
 }
 
+/* --- files ------------------------------------------------------------------------------------------------------------------------------ */
+
+int report_write_file(const char *path, const char *text, size_t len)
+{
+	int err = text ? write_file_atomic(path, text, len, 0644) : -ENOMEM;
+
+	if (err)
+		log_error("%s can't be written: %s", path, strerror(-err));
+	return err;
+}
+
 /* --- CSV -------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Quoted as RFC 4180 has it; lines end as all others here. */
@@ -191,9 +202,8 @@ int report_write_csv(const struct report *report, const char *path)
 		for (unsigned r = 0; r < report->rung_count; r++)
 			put_series(out, &report->measure[i], report->rung[r].name, &report->measure[i].series[r]);
 	}
-	int err = !out || fclose(out) ? -ENOMEM : write_file_atomic(path, text, len, 0644);
-	if (err)
-		log_error("%s can't be written: %s", path, strerror(-err));
+	bool whole = out && !fclose(out);
+	int err = report_write_file(path, whole ? text : NULL, len);
 	free(text);
 	return err;
 }

@@ -132,9 +132,7 @@ int report_write_json(const struct report *report, const char *path)
 		return err;
 	json_t *root = report_json(&w, report);
 	char *text = w.failed ? NULL : w.lib.json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-	err = text ? write_file_atomic(path, text, strlen(text), 0644) : -ENOMEM;
-	if (err)
-		log_error("%s can't be written: %s", path, strerror(-err));
+	err = report_write_file(path, text, text ? strlen(text) : 0);
 	free(text);
 	w.lib.json_delete(root);
 	return err;
