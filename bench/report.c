@@ -3,9 +3,11 @@
 #include "bench/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
@@ -154,9 +156,21 @@ int report_miss(struct report *report, struct report_measure *measure, unsigned 
 
 /* --- files ------------------------------------------------------------------------------------------------------------------------------ */
 
+/* Anything but a plain file stays what it is: a device, a pipe. */
+static int write_into(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int err = fd < 0 ? -errno : write_full(fd, text, len);
+
+	close_fd(&fd);
+	return err;
+}
+
 int report_write_file(const char *path, const char *text, size_t len)
 {
-	int err = text ? write_file_atomic(path, text, len, 0644) : -ENOMEM;
+	struct stat st;
+	bool plain = stat(path, &st) || S_ISREG(st.st_mode);
+	int err = !text ? -ENOMEM : plain ? write_file_atomic(path, text, len, 0644) : write_into(path, text, len);
 
 	if (err)
 		log_error("%s can't be written: %s", path, strerror(-err));

@@ -78,7 +78,7 @@ int report_miss(struct report *report, struct report_measure *measure, unsigned 
 int report_find_rung(const struct report *report, const char *name);
 const struct report_measure *report_find_measure(const struct report *report, const char *name);
 
-/* A file is written as a whole or not at all. 0 or a negative errno, logged with the path. Without a text there was no memory for it. */
+/* A plain file is written as a whole or not at all; anything else, such as a device, is written into. 0 or a negative errno, logged with the path. Without a text there was no memory for it. */
 int report_write_file(const char *path, const char *text, size_t len);
 int report_write_json(const struct report *report, const char *path);
 int report_write_csv(const struct report *report, const char *path);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* bench/report.c, report_json.c: what is written is read again, and what may not be read is refused, with the reason. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -143,6 +145,27 @@ static void test_csv(void **state)
 	report_free(r);
 }
 
+/* A pipe stays one, and gets it all: what is no plain file is not replaced. */
+static void test_no_plain_file(void **state)
+{
+	struct report *r = sample_report();
+	char text[4096];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(unlink(path) | mkfifo(path, 0600), 0);
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(report_write_csv(r, path), 0);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "cpu.copy,MiB/s,ctr,1,"));
+	assert_true(!stat(path, &st) && S_ISFIFO(st.st_mode));
+	close(fd);
+	report_free(r);
+}
+
 /* A report with one piece in another form, and what is then said. */
 static void refused(const char *piece, const char *instead, const char *word)
 {
@@ -229,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_round_trip, begin, end),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test_setup_teardown(test_csv, begin, end),
+		cmocka_unit_test_setup_teardown(test_no_plain_file, begin, end),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_too_many),
 	};
