@@ -424,8 +424,10 @@ char **rung_command(const struct rung *rung, char *const *more, char *const *com
 
 char **rung_probe(const struct rung *rung, char *const *more, char *const *args)
 {
+	/* In a directory that is new, and closed to others: what somebody put in its way is neither written through nor executed. */
 	static char shell[] = "sh", option[] = "-c",
-		    script[] = "f=${TMPDIR:-/tmp}/.tinyvmm-probe.$$; cat >\"$f\" && chmod 700 \"$f\" && exec \"$f\" \"$@\"", name[] = "probe";
+		    script[] = "d=${TMPDIR:-/tmp}/.tinyvmm-probe.$$; f=$d/probe; mkdir -m 700 \"$d\" && cat >\"$f\" && chmod 700 \"$f\" && exec \"$f\" \"$@\"",
+		    name[] = "probe";
 	unsigned count = words_in(args);
 	char **command = calloc(count + 5, sizeof(*command)), **argv = NULL;
 

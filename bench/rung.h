@@ -66,7 +66,7 @@ char **rung_command(const struct rung *rung, char *const *more, char *const *com
 
 /*
  * The same for guest/probe, with `args` (NULL-terminated, without its name). Its bytes (probe_blob.h) have to be the command's standard input: a shell in there
- * writes them into a file and executes that.
+ * writes them into a file, alone in a directory of its own, and executes that.
  */
 char **rung_probe(const struct rung *rung, char *const *more, char *const *args);
 

@@ -287,6 +287,19 @@ static unsigned long number(const char *text)
 	return *text || n > PROBE_MS_MAX ? 0 : n;
 }
 
+/* Our own file, which we keep open, and its directory; elsewhere than there, that is not empty. */
+static void vanish(char *path)
+{
+	char *slash = NULL;
+
+	self = sys_open(path, O_RDONLY, 0);
+	SYS3(unlinkat, AT_FDCWD, path, 0);
+	for (char *c = path; *c; c++)
+		slash = *c == '/' ? c : slash;
+	*slash = '\0';
+	SYS3(unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}
+
 /* AT_PAGESZ of the auxiliary vector, which follows the environment (getauxval(3)). */
 static void find_page_size(char **env)
 {
@@ -306,10 +319,8 @@ void probe_main(long *stack)
 
 	if (argc == 2 && text_equal(argv[1], "nop"))
 		sys_exit(0);
-	if (argc > 0 && argv[0][0] == '/') {
-		self = sys_open(argv[0], O_RDONLY, 0);
-		SYS3(unlinkat, AT_FDCWD, argv[0], 0);
-	}
+	if (argc > 0 && argv[0][0] == '/')
+		vanish(argv[0]);
 	unsigned long ms = argc == 3 ? number(argv[2]) : 0;
 	if (!ms)
 		sys_exit(2);

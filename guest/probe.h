@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * guest/probe, the program that `tinyvmm bench` hands to a shell on each rung of the ladder (bench/rung.h), and what it says. It is static and freestanding, so that it runs
- * in any image; it removes its own file first.
+ * in any image; it removes its own file first, and the directory that was made for it.
  *
  *     probe latency MS       probe cpu MS
  *

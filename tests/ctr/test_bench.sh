@@ -11,7 +11,7 @@ own_etc subuid subgid
 root_range
 
 bench() { capture timeout -k 5 200 "$tinyvmm" bench "$@" </dev/null; }
-left() { find /tmp /var/tmp -maxdepth 1 -name 'tinyvmm-b*' | sort; }
+left() { find /tmp /var/tmp "$root/tmp" -maxdepth 1 \( -name 'tinyvmm-b*' -o -name '.tinyvmm-probe*' \) | sort; }
 before=$(left)
 
 # --- a command of the user's
