@@ -152,10 +152,10 @@ static void take_file(struct options *options, char *arg)
 	}
 }
 
-static int compare_files(const struct compare_options *o, double threshold)
+static int compare_files(const char *first, const char *second, double threshold)
 {
 	struct report *before = NULL, *after = NULL;
-	int status = report_read_json(&before, o->files[0]) || report_read_json(&after, o->files[1]) ? BENCH_USAGE : BENCH_OK;
+	int status = report_read_json(&before, first) || report_read_json(&after, second) ? BENCH_USAGE : BENCH_OK;
 
 	if (!status) {
 		unsigned worse = compare_reports(stdout, before, after, threshold);
@@ -185,11 +185,10 @@ int compare_main(int argc, char **argv)
 		log_error("--threshold: '%s': not a number of percent", o.threshold);
 		options.faults++;
 	}
-	if (parsed && (!o.files || !o.files[1] || o.files[2])) {
+	bool two = o.files && o.files[1] && !o.files[2];
+	if (parsed && !two)
 		log_error("tinyvmm bench compare takes two reports, as 'tinyvmm bench --json FILE' writes them");
-		options.faults++;
-	}
-	int status = !parsed ? BENCH_OK : options.faults ? BENCH_USAGE : compare_files(&o, threshold / 100);
+	int status = !parsed ? BENCH_OK : options.faults || !two ? BENCH_USAGE : compare_files(o.files[0], o.files[1], threshold / 100);
 	free(o.files);
 	return status;
 }

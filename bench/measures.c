@@ -224,6 +224,8 @@ static int take_memory(struct bench *bench, unsigned rung)
 	struct resident resident;
 	int err = start_idle(bench, rung, &resident);
 
+	if (err == -ECONNRESET)
+		return bench_miss(bench, rung, name, title, unit, "it ended before it had said that it runs");
 	if (err)
 		return ends(err) ? err : bench_miss(bench, rung, name, title, unit, strerror(-err));
 	usleep(SETTLE_US);

@@ -28,11 +28,18 @@ static double log10_of(double value)
 {
 	double result = 0;
 
-	for (; value >= 10; value /= 10)
+	while (value >= 10) {
+		value /= 10;
 		result++;
-	for (; value < 1; value *= 10)
+	}
+	while (value < 1) {
+		value *= 10;
 		result--;
-	for (double bit = 0.5; bit > 1e-5; bit /= 2) {
+	}
+	/* One binary digit after the other. */
+	double bit = 1;
+	for (unsigned i = 0; i < 16; i++) {
+		bit /= 2;
 		value *= value;
 		if (value >= 10) {
 			value /= 10;

@@ -110,14 +110,15 @@ static int fill_own(struct rung *rung, const char *self, const struct ladder_opt
 
 	if (rung->kind == RUNG_NATIVE)
 		return 0;
-	if (!o->disk && (!o->rootfs || rung->kind == RUNG_VM))
-		return skip(rung, rung->kind == RUNG_VM ? "it needs a root image (--disk FILE) and a kernel (--kernel FILE)"
-							: "it needs a root image (--disk FILE or --rootfs DIR)");
-	if (rung->kind == RUNG_VM && !o->kernel)
-		return skip(rung, "it needs a kernel (--kernel FILE)");
+	if (rung->kind == RUNG_VM && (!o->disk || !o->kernel))
+		return skip(rung, "it needs a root image (--disk FILE) and a kernel (--kernel FILE)");
+	if (rung->kind == RUNG_VM)
+		return machine_words(rung, self, o);
+	if (!o->disk && !o->rootfs)
+		return skip(rung, "it needs a root image (--disk FILE or --rootfs DIR)");
 	if (!root && (rung->kind == RUNG_CHROOT || rung->kind == RUNG_CTR))
 		return skip(rung, "it takes root");
-	return rung->kind == RUNG_VM ? machine_words(rung, self, o) : container_words(rung, self, o);
+	return container_words(rung, self, o);
 }
 
 /* --- foreign ones ---------------------------------------------------------------------------------------------------------------------- */

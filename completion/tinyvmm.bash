@@ -182,17 +182,6 @@ _tinyvmm_bench() {
 	esac
 }
 
-_tinyvmm_contrast() {
-	case $previous in
-	--disk | -d | --kernel | -k | --json | --html) _tinyvmm_files ;;
-	--rootfs | --modules) _tinyvmm_directories ;;
-	--only) _tinyvmm_parts "native chroot namespaces ctr unprivileged vm" ;;
-	--log-level) _tinyvmm_words "error warn info debug" ;;
-	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G" ;;
-	*) _tinyvmm_words "--disk --rootfs --kernel --modules --only --json --html --log-level --help" ;;
-	esac
-}
-
 _tinyvmm() {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
 	COMPREPLY=()
@@ -210,13 +199,13 @@ _tinyvmm() {
 		_tinyvmm_ctr
 		return
 	fi
-	if [ "$COMP_CWORD" -gt 1 ] && [[ ${COMP_WORDS[1]} == @(bench|contrast) ]]; then
-		"_tinyvmm_${COMP_WORDS[1]}"
+	if [ "$COMP_CWORD" -gt 1 ] && [ "${COMP_WORDS[1]}" = bench ]; then
+		_tinyvmm_bench
 		return
 	fi
 	_tinyvmm_value "$previous" && return
 	if [ "$COMP_CWORD" = 1 ] && [[ $cur != -* ]]; then
-		_tinyvmm_words "run check ctr bench contrast"
+		_tinyvmm_words "run check ctr bench"
 		return
 	fi
 	_tinyvmm_words "--kernel --disk --root --init --append --initrd --modules --env --cpus --memory --net --rng --console --gic --name

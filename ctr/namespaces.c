@@ -29,8 +29,9 @@ const struct namespace_kind namespace_kinds[NS_COUNT] = {
 
 bool namespace_is_new(const struct spec *spec, enum spec_namespace ns, bool userns)
 {
+	/* An image has to be mounted somewhere, and nobody else need see that. */
 	if (spec->isolation == ISOLATION_CHROOT)
-		return false;
+		return ns == NS_MOUNT && spec->root == ROOT_DISK;
 	if (spec->ns[ns].share || spec->ns[ns].join)
 		return false;
 	return ns != NS_USER || userns;

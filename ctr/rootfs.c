@@ -428,7 +428,7 @@ int rootfs_open(struct rootfs *rootfs, const struct spec *spec)
 	int lower = open_lower(rootfs, spec);
 	if (lower < 0)
 		goto fail;
-	if (spec->isolation == ISOLATION_CHROOT || (rootfs->view && !spec->writes_path)) {
+	if ((spec->isolation == ISOLATION_CHROOT && spec->root == ROOT_DIR) || (rootfs->view && !spec->writes_path)) {
 		rootfs->fd = lower;
 		return 0;
 	}

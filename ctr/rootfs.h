@@ -49,7 +49,7 @@ int rootfs_make_writes(const struct spec *spec, const struct idmap *map);
 int rootfs_map(struct rootfs *rootfs, const struct spec *spec, pid_t child);
 
 /*
- * In the child: mounts it and makes rootfs->fd. Without a mount namespace (the chroot rung) a directory is only opened. 0 or a negative errno, logged.
+ * In the child: mounts it and makes rootfs->fd. On the chroot rung a directory is only opened. 0 or a negative errno, logged.
  */
 int rootfs_open(struct rootfs *rootfs, const struct spec *spec);
 

@@ -71,7 +71,7 @@ static unsigned check_chroot(const struct spec *spec)
 
 	faults += fault(geteuid() != 0, "--isolation chroot: takes root; --isolation namespaces does not");
 	faults += fault(spec->userns, "--isolation chroot: has the host's users, so no --userns");
-	faults += fault(spec->root != ROOT_DIR, "--isolation chroot: takes --rootfs DIR: mounting an image is for the rungs above");
+	faults += fault(spec->root == ROOT_IMAGE, "--isolation chroot: takes --rootfs DIR or --disk FILE: unpacking an image is for the rungs above");
 	faults += fault(spec->bind_count || spec->tmpfs_count || spec->read_only,
 			"--isolation chroot: has no mounts of its own, so no --bind, --tmpfs or --read-only");
 	faults += fault(spec->net == NET_VETH, "--isolation chroot: has the host's network, so no --net veth");

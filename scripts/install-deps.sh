@@ -43,6 +43,7 @@ group() {
 		echo "for a test network:" iproute2 nftables
 		echo "for containers of ordinary users:" uidmap fuse2fs
 		echo "for what else the tests look at:" cpio procps
+		echo "to look at pages in a browser:" chromium
 		group docs
 		group lint
 		;;

@@ -87,7 +87,7 @@ else
 fi
 
 check "bash: loads" bash -n completion/tinyvmm.bash
-check "bash: subcommands" offers "bench check contrast ctr run" tinyvmm ""
+check "bash: subcommands" offers "bench check ctr run" tinyvmm ""
 check "bash: options" offers "--console --console-log" tinyvmm --con
 check "bash: after a flag" offers "--cpus" tinyvmm --no-reboot --cp
 check "bash: words of a value" offers "debug error info warn" tinyvmm --log-level ""
@@ -107,7 +107,6 @@ check "bash: a container's networks" offers "host none user veth" tinyvmm ctr ru
 check "bash: capabilities" offers "SETFCAP SETGID SETPCAP SETUID" tinyvmm ctr run --cap-add SET
 check "bash: a verb of bench" offers "compare" tinyvmm bench ""
 check "bash: options of bench" offers "--json" tinyvmm bench --js
-check "bash: options of contrast" offers "--kernel" tinyvmm contrast --k
 check "bash: names after a comma" offers "ctr,start" tinyvmm bench --only ctr,st
 check "bash: nothing for the container's command" offers "" tinyvmm ctr run -- --ke
 
@@ -125,7 +124,7 @@ if [ -n "$program" ]; then
 		check "$file has what ctr run --help has" help_is_in "$file" ctr run
 	done
 	for file in docs/tinyvmm-bench.1.scd completion/tinyvmm.bash completion/_tinyvmm; do
-		for verb in bench "bench compare" contrast; do
+		for verb in bench "bench compare"; do
 			# shellcheck disable=SC2086 # two words
 			check "$file has what $verb --help has" help_is_in "$file" $verb
 		done

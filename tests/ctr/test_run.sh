@@ -195,6 +195,10 @@ elif command -v mke2fs >/dev/null; then
 	same "--disk --keep: and is kept" kept "$output"
 	ctr --disk "$test_dir/disk.img" --net none --read-only -- sh -c 'echo x >/file'
 	matches "--disk --read-only" 'Read-only' "$errors"
+	ctr --disk "$test_dir/disk.img" --isolation chroot -- sh -c 'cat /file; rm /file; ls /file'
+	matches "--disk in a chroot: mounted for it alone" '^1 kept' "$status $output"
+	ctr --disk "$test_dir/disk.img" --net none -- cat /file
+	same "--disk in a chroot: and what was written is dropped" kept "$output"
 fi
 tar -C "$root" -cf "$test_dir/root.tar" .
 ctr --image "$test_dir/root.tar" --net none -- cat /etc/hostname

@@ -132,6 +132,7 @@ static void isolation(void **state)
 	assert_int_equal(spec.net, NET_HOST);
 	assert_false(spec.init);
 	bad("--isolation chroot --bind /a:/b -- x");
+	bad("--isolation chroot --image a.tar -- x");
 	bad("--isolation chroot --read-only -- x");
 	bad("--isolation chroot --net user,hostfwd=tcp::1-:2 -- x");
 }
