@@ -24,9 +24,11 @@ $(BUILD)/guest/reaper: guest/reaper.c guest/init_parse.c $(wildcard guest/*.h) g
 $(BUILD)/ctr/reaper_blob.o: $(BUILD)/guest/reaper
 
 # What measures from inside a rung of `tinyvmm bench`.
-$(BUILD)/guest/probe: guest/probe.c guest/init_memory.c $(wildcard guest/*.h) guest/guest.mk
+PROBE_SOURCES := $(wildcard guest/probe*.c) guest/init_memory.c
+
+$(BUILD)/guest/probe: $(PROBE_SOURCES) $(wildcard guest/*.h) guest/guest.mk
 	@mkdir -p $(@D)
-	$(Q)echo "  GUEST $@"; $(CC) -I. -DGUEST_SYS_H='"guest/sys_$(ARCH).h"' $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ guest/probe.c guest/init_memory.c
+	$(Q)echo "  GUEST $@"; $(CC) -I. -DGUEST_SYS_H='"guest/sys_$(ARCH).h"' $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ $(PROBE_SOURCES)
 
 $(BUILD)/bench/probe_blob.o: $(BUILD)/guest/probe
 
