@@ -11,7 +11,7 @@
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
-#define CHART_TEXT 26 /* characters */
+#define CHART_TEXT 18 /* characters */
 
 __asm__(".section .rodata.page_css, \"a\"\n"
 	".hidden page_css\n"
@@ -111,8 +111,9 @@ void page_open(FILE *out, const char *kind, const char *heading, bool code)
 		 "<title>$s: $s</title><style>\n",
 		 kind, heading);
 	fputs(page_css, out);
-	page_put(out, code ? "</style></head><body><main><p class=\"k\">$s</p><h1><code>$s</code></h1>\n"
-			   : "</style></head><body><main><p class=\"k\">$s</p><h1>$s</h1>\n",
+	page_put(out,
+		 code ? "</style></head><body><main><p class=\"k\">$s</p><h1><code>$s</code></h1>\n"
+		      : "</style></head><body><main><p class=\"k\">$s</p><h1>$s</h1>\n",
 		 kind, heading);
 }
 
@@ -132,7 +133,34 @@ void page_list(FILE *out, const char *markup, char *const *text, unsigned count)
 	page_put(out, "</ul></aside>\n");
 }
 
-static int write_page(int (*page)(const void *of, FILE *out), const void *of, const char *path)
+void page_table(FILE *out, const char *label, const char *heading)
+{
+	page_put(out, "<div role=\"region\" tabindex=\"0\" aria-label=\"$s\"><table><thead><tr>", label);
+	page_heading(out, heading);
+}
+
+void page_heading(FILE *out, const char *heading)
+{
+	page_put(out, "<th scope=\"col\">$s</th>", heading);
+}
+
+void page_rows(FILE *out)
+{
+	page_put(out, "</tr></thead><tbody>\n");
+}
+
+void page_table_end(FILE *out)
+{
+	page_put(out, "</tbody></table></div>\n");
+}
+
+void page_skipped(FILE *out, const char *name, const char *why)
+{
+	if (why)
+		page_put(out, "<p class=\"s\"><b>$s</b> is left out: $s</p>\n", name, why);
+}
+
+static int write_page(const struct report *report, const struct contrast *contrast, const char *path)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -140,7 +168,7 @@ static int write_page(int (*page)(const void *of, FILE *out), const void *of, co
 
 	if (!out)
 		return -ENOMEM;
-	int err = page(of, out);
+	int err = report ? page_report(report, out) : page_contrast(contrast, out);
 	if (fclose(out) && !err)
 		err = -ENOMEM;
 	if (!err)
@@ -151,12 +179,12 @@ static int write_page(int (*page)(const void *of, FILE *out), const void *of, co
 	return err;
 }
 
-static int report_of(const void *of, FILE *out)
-{
-	return page_report(of, out);
-}
-
 int page_write_report(const struct report *report, const char *path)
 {
-	return write_page(report_of, report, path);
+	return write_page(report, NULL, path);
+}
+
+int page_write_contrast(const struct contrast *contrast, const char *path)
+{
+	return write_page(NULL, contrast, path);
 }
