@@ -94,6 +94,9 @@ HOT := $(addprefix devices/,virtio/virtqueue.o virtio/mmio.o virtio/blk.o virtio
 	$(addprefix vmm/,core/loop.o core/bus.o core/mem.o vcpu.o kernel_hash.o)
 SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),,-Oz)
 
+# It includes the page's style sheet.
+$(BUILD)/bench/page_html.o: bench/page.css
+
 # A fused multiplication, which not every processor has, rounds otherwise: the same samples and seed give the same intervals everywhere.
 $(BUILD)/bench/stats.o: ALL_CFLAGS += -ffp-contract=off
 
