@@ -89,11 +89,14 @@ static unsigned long number(const char *text)
 	return number_at(&text);
 }
 
-static void temporary(struct text *t, const char *what)
+/* A name of our own in a directory. */
+static void temporary(char *path, size_t size, const char *dir)
 {
-	text_add(t, "/tmp/.tinyvmm-probe-");
-	text_add(t, what);
-	text_add_number(t, (unsigned long)SYS0(getpid));
+	struct text t = text_in(path, size);
+
+	text_add(&t, dir);
+	text_add(&t, "/.tinyvmm-probe-");
+	text_add_number(&t, (unsigned long)SYS0(getpid));
 }
 
 /* --- the root ----------------------------------------------------------------------------------------------------------------------------
@@ -106,7 +109,6 @@ static void temporary(struct text *t, const char *what)
 static void escape(const char *path)
 {
 	char dir[64], token[PROBE_TEXT_MAX + 1];
-	struct text name = text_in(dir, sizeof(dir));
 	int status = 0;
 
 	/* There is no root to leave. */
@@ -114,7 +116,7 @@ static void escape(const char *path)
 		say_token("escape", 0, token);
 		return;
 	}
-	temporary(&name, "root.");
+	temporary(dir, sizeof(dir), "/tmp");
 	int err = sys_mkdir(dir, 0700), pid = err < 0 ? err : sys_fork();
 	if (!pid) {
 		long result = SYS1(chroot, dir);
@@ -175,20 +177,22 @@ static void mount_something(const char *unused)
 		sys_close(fd);
 }
 
+/* A file system may be mounted so that its nodes are none (nodev), as some hosts' /tmp; others are not. */
 static void make_node(const char *device)
 {
+	static const char *const dirs[] = {"/tmp", "/root", "/var/tmp"};
 	char path[64], token[PROBE_TEXT_MAX + 1];
-	struct text name = text_in(path, sizeof(path));
 	unsigned long major = number_at(&device), minor = *device ? number(device + 1) : 0;
+	long err = -EACCES;
 
-	temporary(&name, "node.");
-	long err = SYS4(mknodat, AT_FDCWD, path, S_IFBLK | 0600, (minor & 0xff) | major << 8 | (minor & ~0xfful) << 12);
-	if (err < 0) {
-		say_result("mknod", err);
-		return;
+	for (unsigned i = 0; err == -EACCES && i < sizeof(dirs) / sizeof(*dirs); i++) {
+		temporary(path, sizeof(path), dirs[i]);
+		err = SYS4(mknodat, AT_FDCWD, path, S_IFBLK | 0600, (minor & 0xff) | major << 8 | (minor & ~0xfful) << 12);
+		if (err < 0)
+			continue;
+		err = probe_read(AT_FDCWD, path, token, sizeof(token));
+		SYS3(unlinkat, AT_FDCWD, path, 0);
 	}
-	err = probe_read(AT_FDCWD, path, token, sizeof(token));
-	SYS3(unlinkat, AT_FDCWD, path, 0);
 	/* A kernel that has no such device is another one's, or not allowed to tell. */
 	if (err == -ENXIO || err == -ENODEV)
 		probe_say("mknod", PROBE_OWN, "no such device there");

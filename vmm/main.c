@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/contrast.h"
 #include "ctr/verbs/ctr.h"
 #include "vmm/config.h"
 #include "vmm/doctor.h"
@@ -22,6 +23,7 @@ static const struct {
 	{ "check", doctor_main },
 	{ "ctr", ctr_main },
 	{ "bench", bench_main },
+	{ "contrast", contrast_main },
 };
 
 /* No file of ours may come to stand where a closed standard stream was, and get what is printed. */
