@@ -32,9 +32,20 @@ static const struct {
 	char letter;
 	const char *name;
 } mechanisms[] = {
-	{'r', "root directory"}, {'m', "mount namespace"},    {'p', "PID namespace"},    {'n', "network namespace"},
-	{'u', "UTS namespace"},  {'U', "user namespace"},     {'g', "cgroup namespace"}, {'l', "control group"},
-	{'c', "capabilities"},   {'s', "system-call filter"}, {'x', "covered /proc"},    {'k', "kernel of its own"},
+	{'r', "root directory"},
+	{'m', "mount namespace"},
+	{'p', "PID namespace"},
+	{'n', "network namespace"},
+	{'u', "UTS namespace"},
+	{'U', "user namespace"},
+	{'g', "cgroup namespace"},
+	{'l', "control group"},
+	{'c', "capabilities"},
+	{'s', "system-call filter"},
+	{'x', "covered /proc"},
+	{'C', "capabilities, system-call filter"},
+	{'P', "PID namespace, system-call filter"},
+	{'k', "kernel of its own"},
 };
 
 static const struct def {
@@ -60,19 +71,19 @@ static const struct def {
 	{"lsm", "security module's label", SEE_SAME, ".....k", NULL},
 	{"escape", "leave its root", CAN_TOKEN, "..mmmk", NULL},
 	{"signal", "signal a process of the host", CAN_SIGNAL, "..pppk", NULL},
-	{"trace", "trace a process of the host", CAN_SPACE, "..pppk", "ns-pid"},
-	{"mount", "mount", CAN_SPACE, ".mmcck", "ns-mnt"},
+	{"trace", "trace a process of the host", CAN_SPACE, "..pPPk", "ns-pid"},
+	{"mount", "mount", CAN_SPACE, ".mmCCk", "ns-mnt"},
 	{"mknod", "make a disk's node, read it", CAN_TOKEN, "...cck", NULL},
-	{"module", "load a kernel module", CAN_KERNEL, "...cck", NULL},
-	{"sethostname", "set the host name", CAN_SPACE, "..ucck", "ns-uts"},
+	{"module", "load a kernel module", CAN_KERNEL, "...CCk", NULL},
+	{"sethostname", "set the host name", CAN_SPACE, "..uCCk", "ns-uts"},
 	{"settime", "set the clock", CAN_KERNEL, "...cck", NULL},
-	{"sysctl", "write a sysctl", CAN_KERNEL, "...xxk", NULL},
+	{"sysctl", "write a sysctl", CAN_KERNEL, "...xUk", NULL},
 	{"raw", "open a raw socket", CAN_SPACE, "..ncck", "ns-net"},
 	{"loopback", "reach the host's loopback", CAN_TOKEN, "..nnnk", NULL},
 	{"gateway", "reach it by the user network", CAN_TOKEN, "..nnnk", NULL},
-	{"log", "read the kernel's log", CAN_KERNEL, "...cck", NULL},
+	{"log", "read the kernel's log", CAN_KERNEL, "...CCk", NULL},
 	{"kcore", "read the kernel's memory", CAN_KERNEL, "...xxk", NULL},
-	{"reboot", "reboot", CAN_SPACE, "..pcck", "ns-pid"},
+	{"reboot", "reboot", CAN_SPACE, "..pCCk", "ns-pid"},
 	{"pids", "exceed its processes", CAN_KERNEL, "...llk", NULL},
 	{"memory-limit", "exceed its memory", CAN_KERNEL, "...llk", "memory"},
 };
@@ -208,7 +219,7 @@ static void see_text(char text[CONTRAST_TEXT_MAX], const struct def *def, const 
 	else if (!strcmp(key, "cgroup") && strcmp(line->text, "-") != 0)
 		snprintf(text, CONTRAST_TEXT_MAX, "%.50s, %.50s", line->value, line->text);
 	else
-		snprintf(text, CONTRAST_TEXT_MAX, "%s", line->value);
+		snprintf(text, CONTRAST_TEXT_MAX, "%s", strcmp(line->value, "-") != 0 ? line->value : "none");
 }
 
 /* --- what can be done

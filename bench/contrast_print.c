@@ -10,8 +10,8 @@
 #include "vmm/util/lib.h"
 #include "vmm/util/log.h"
 
-#define TITLE_WIDTH 30
-#define CELL_WIDTH 13
+#define TITLE_WIDTH 32
+#define CELL_WIDTH 14
 
 const char *contrast_word(enum contrast_verdict verdict)
 {
@@ -33,33 +33,37 @@ void contrast_free(struct contrast *contrast)
 /* --- the table ---------------------------------------------------------------------------------------------------------------------------
  */
 
-static void print_heading(FILE *out, const struct contrast *c, const char *title)
+enum column { COLUMN_NAME, COLUMN_WORD, COLUMN_TEXT, COLUMN_CALLS };
+
+static const char *column_text(const struct contrast *c, const struct contrast_row *row, unsigned rung, enum column column, char number[16])
 {
-	(void)fprintf(out, "\n%-*s", TITLE_WIDTH, title);
-	for (unsigned i = 0; i < c->rung_count; i++) {
-		if (!c->rung[i].skipped)
-			(void)fprintf(out, " %-*.*s", CELL_WIDTH, CELL_WIDTH, c->rung[i].name);
+	switch (column) {
+	case COLUMN_NAME:
+		return c->rung[rung].name;
+	case COLUMN_WORD:
+		return contrast_word(row->cell[rung].verdict);
+	case COLUMN_TEXT:
+		return row->cell[rung].text;
+	default:
+		snprintf(number, 16, c->rung[rung].calls < 0 ? "?" : "%d", c->rung[rung].calls);
+		return number;
 	}
-	(void)fputc('\n', out);
 }
 
-static void print_row(FILE *out, const struct contrast *c, const struct contrast_row *row)
+/* A line of the table: no blanks at its end. */
+static void print_line(FILE *out, const struct contrast *c, const char *title, const struct contrast_row *row, enum column column)
 {
-	(void)fprintf(out, "%-*s", TITLE_WIDTH, row->title);
-	for (unsigned i = 0; i < c->rung_count; i++) {
-		if (!c->rung[i].skipped)
-			(void)fprintf(out, " %-*s", CELL_WIDTH, contrast_word(row->cell[i].verdict));
-	}
-	(void)fputc('\n', out);
-}
+	char number[16];
+	int behind = TITLE_WIDTH - (int)strlen(title);
 
-/* Of a row with numbers and names the start of each, too. */
-static void print_texts(FILE *out, const struct contrast *c, const struct contrast_row *row)
-{
-	(void)fprintf(out, "%*s", TITLE_WIDTH, "");
+	(void)fputs(title, out);
 	for (unsigned i = 0; i < c->rung_count; i++) {
-		if (!c->rung[i].skipped)
-			(void)fprintf(out, " %-*.*s", CELL_WIDTH, CELL_WIDTH, row->cell[i].text);
+		if (c->rung[i].skipped)
+			continue;
+		const char *text = column_text(c, row, i, column, number);
+		behind = behind < 1 ? 1 : behind;
+		(void)fprintf(out, "%*s%.*s", behind, "", CELL_WIDTH - 1, text);
+		behind = CELL_WIDTH - (int)strnlen(text, CELL_WIDTH - 1);
 	}
 	(void)fputc('\n', out);
 }
@@ -68,18 +72,11 @@ static void print_calls(FILE *out, const struct contrast *c)
 {
 	const char *missing = NULL;
 
-	(void)fprintf(out, "\n%-*s", TITLE_WIDTH, "system calls of the host");
-	for (unsigned i = 0; i < c->rung_count; i++) {
-		const struct contrast_rung *rung = &c->rung[i];
-		if (rung->skipped)
-			continue;
-		if (rung->calls < 0)
-			(void)fprintf(out, " %-*s", CELL_WIDTH, "?");
-		else
-			(void)fprintf(out, " %-*d", CELL_WIDTH, rung->calls);
-		missing = rung->calls_missing ? rung->calls_missing : missing;
-	}
-	(void)fprintf(out, "\n  (how many different ones, all its processes together, for 'true'%s%s)\n", missing ? "; not counted: " : "",
+	(void)fputc('\n', out);
+	print_line(out, c, "system calls of the host", NULL, COLUMN_CALLS);
+	for (unsigned i = 0; i < c->rung_count; i++)
+		missing = c->rung[i].calls_missing ? c->rung[i].calls_missing : missing;
+	(void)fprintf(out, "  (how many different ones, all its processes together, for 'true'%s%s)\n", missing ? "; not counted: " : "",
 		      missing ? missing : "");
 }
 
@@ -110,11 +107,13 @@ void contrast_print(FILE *out, const struct contrast *c)
 			(void)fprintf(out, "%s left out: %s\n", c->rung[i].name, c->rung[i].skipped);
 	}
 	for (unsigned r = 0; r < c->row_count; r++) {
-		if (!r || c->row[r].can != c->row[r - 1].can)
-			print_heading(out, c, c->row[r].can ? "It can" : "It sees");
-		print_row(out, c, &c->row[r]);
+		if (!r || c->row[r].can != c->row[r - 1].can) {
+			(void)fputc('\n', out);
+			print_line(out, c, c->row[r].can ? "It can" : "It sees", NULL, COLUMN_NAME);
+		}
+		print_line(out, c, c->row[r].title, &c->row[r], COLUMN_WORD);
 		if (!c->row[r].can)
-			print_texts(out, c, &c->row[r]);
+			print_line(out, c, "", &c->row[r], COLUMN_TEXT);
 	}
 	print_calls(out, c);
 	(void)fputs("\nhost: the host's; part: the host's, but less; own: the rung's own; no: refused, or not there; ?: not found out.\n",

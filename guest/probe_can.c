@@ -18,7 +18,6 @@
 #include "guest/text.h"
 
 #define SIGUSR1 10
-#define S_IFBLK 0060000
 #define SOCK_STREAM 1
 #define CONNECT_S 5
 #define UP_MAX 64 /* directories between here and the root */
