@@ -249,9 +249,9 @@ static int attempt(struct course *course, unsigned i, struct said *said)
 {
 	const struct rung *rung = course->rung[i];
 	const struct targets *t = &course->targets;
-	char escape[80], signal[32], trace[32], mknod[40], loopback[32], gateway[32];
-	char *args[CAN_ARGS] = {"can",     escape, signal,   trace,  "mount=", "module=", "sethostname=",  "settime=",
-				"sysctl=", "raw=", loopback, "log=", "kcore=", "reboot=", "pids=" TRY_PIDS};
+	char escape[80], signal[32], trace[32], mknod[40], loopback[32], gateway[32], pids[] = "pids=" TRY_PIDS;
+	char *args[CAN_ARGS] = {"can",  escape,   signal, trace,    "mount=",  "module=", "sethostname=", "settime=", "sysctl=",
+				"raw=", loopback, "log=", "kcore=", "reboot=", pids};
 	unsigned n = 15;
 
 	snprintf(escape, sizeof(escape), "escape=%s", t->file);

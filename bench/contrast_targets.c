@@ -113,7 +113,7 @@ static void make_loop(struct targets *t)
 {
 	struct loop_config config = {.fd = (uint32_t)-1, .info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_READ_ONLY};
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), disk = open(t->disk, O_RDONLY | O_CLOEXEC);
-	struct stat st;
+	struct stat st = {0};
 	int err = -EBUSY;
 
 	config.fd = (uint32_t)disk;
