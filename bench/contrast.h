@@ -62,9 +62,6 @@ struct contrast {
 	unsigned row_count;
 };
 
-/* `tinyvmm contrast`: argv[0] is the verb; the program's exit status is returned, as bench.h has it. */
-int contrast_main(int argc, char **argv);
-
 /* "host", "part", "own", "no", "?": as the table, the JSON and docs/contrast.md have it. */
 const char *contrast_word(enum contrast_verdict verdict);
 

@@ -4,7 +4,6 @@
  * where it succeeds: the kernel is asked for what it must refuse for another reason once the caller's rights are found to be enough, or a
  * value is set to what it is, or a thing is made, and taken away again.
  */
-#include <asm/socket.h>
 #include <linux/in.h>
 #include <linux/prctl.h>
 #include <linux/ptrace.h>
@@ -19,6 +18,9 @@
 
 #define SIGUSR1 10
 #define SOCK_STREAM 1
+#define SOL_SOCKET 1
+#define SO_RCVTIMEO 20 /* struct timeval of the 64-bit architectures */
+#define SO_SNDTIMEO 21
 #define CONNECT_S 5
 #define UP_MAX 64 /* directories between here and the root */
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "bench/contrast.h"
 #include "ctr/verbs/ctr.h"
 #include "vmm/config.h"
 #include "vmm/doctor.h"
