@@ -40,8 +40,7 @@ struct contrast_options {
 	const char *json;
 };
 
-/* --- the command line --------------------------------------------------------------------------------------------------------------------
- */
+/* --- the command line -------------------------------------------------------------------------------------------------------- */
 
 #define FIELD(member) offsetof(struct contrast_options, member)
 
@@ -151,8 +150,7 @@ static const char *take_help(struct options *options, char *value)
 	return NULL;
 }
 
-/* --- one probe
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- one probe --------------------------------------------------------------------------------------------------------------- */
 
 static void forget(struct said *said)
 {
@@ -182,8 +180,7 @@ static int ask(struct said *said, const struct rung *rung, char *const *more, ch
 	return err == -EINTR || err == -ENOMEM ? err : 0;
 }
 
-/* --- the system-call surface
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the system-call surface ------------------------------------------------------------------------------------------------- */
 
 /* Lines of the table that strace -c writes, between its two rules. */
 static int table_lines(const char *path)
@@ -225,8 +222,7 @@ static int count_calls(struct contrast_rung *result, const struct rung *rung, co
 	return err == -EINTR || err == -ENOMEM || (result->calls < 0 && !result->calls_missing) ? (err ? err : -ENOMEM) : 0;
 }
 
-/* --- one rung
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- one rung ---------------------------------------------------------------------------------------------------------------- */
 
 struct course {
 	const struct rung *rung[RUNGS_MAX]; /* of the one ladder or the other */
@@ -290,8 +286,7 @@ static int probe_rung(struct course *course, unsigned i)
 	return err;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- the whole --------------------------------------------------------------------------------------------------------------- */
 
 static void describe(struct contrast *contrast)
 {

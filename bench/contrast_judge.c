@@ -121,8 +121,7 @@ void judge_layers(const char *layer[CONTRAST_LAYERS_MAX], enum rung_kind kind)
 		memcpy(layer, layers[kind], sizeof(layers[kind]));
 }
 
-/* --- lines
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------------------------------------- */
 
 static const struct probe_line *line_of(const struct said *said, const char *name)
 {
@@ -163,8 +162,7 @@ static bool own_space(const struct evidence *e, const char *name)
 	return own_kernel(e) || !same(e, name);
 }
 
-/* --- what is seen
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- what is seen ------------------------------------------------------------------------------------------------------------ */
 
 static unsigned ones(const char *hex)
 {
@@ -222,8 +220,7 @@ static void see_text(char text[CONTRAST_TEXT_MAX], const struct def *def, const 
 		snprintf(text, CONTRAST_TEXT_MAX, "%s", strcmp(line->value, "-") != 0 ? line->value : "none");
 }
 
-/* --- what can be done
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* --- what can be done -------------------------------------------------------------------------------------------------------- */
 
 static enum contrast_verdict can_verdict(const struct def *def, const struct evidence *e, const struct probe_line *line)
 {
@@ -267,8 +264,7 @@ static void judge_attempt(struct contrast_cell *cell, const struct def *def, con
 		snprintf(cell->text, sizeof(cell->text), "%s", strcmp(line->text, "-") != 0 ? line->text : line->value);
 }
 
-/* --- together
- * ------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- together ---------------------------------------------------------------------------------------------------------------- */
 
 /* What the host refuses everybody, nothing of a rung's has stopped. */
 static bool nobody_can(const struct contrast *contrast, const struct contrast_row *row)

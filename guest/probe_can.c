@@ -100,8 +100,7 @@ static void temporary(char *path, size_t size, const char *dir)
 	text_add_number(&t, (unsigned long)SYS0(getpid));
 }
 
-/* --- the root ----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the root ---------------------------------------------------------------------------------------------------------------- */
 
 /*
  * The classic way out of a chroot(2), by another: the working directory stays outside of the new root, so nothing stops it on its way up.
@@ -141,8 +140,7 @@ static void escape(const char *path)
 		SYS3(unlinkat, AT_FDCWD, dir, AT_REMOVEDIR);
 }
 
-/* --- a process of the host's -------------------------------------------------------------------------------------------------------------
- */
+/* --- a process of the host's ------------------------------------------------------------------------------------------------- */
 
 static void signal_process(const char *pid)
 {
@@ -164,8 +162,7 @@ static void trace(const char *pid)
 		sys_wait(child, &status, 0);
 }
 
-/* --- the kernel
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- the kernel -------------------------------------------------------------------------------------------------------------- */
 
 /* Attached nowhere, it is gone when it is closed, and nobody else has seen it. */
 static void mount_something(const char *unused)
@@ -278,8 +275,7 @@ static void reboot_machine(const char *unused)
 	say_refused("reboot", SYS4(reboot, 0, 0, 0, 0), -EINVAL);
 }
 
-/* --- the network
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- the network ------------------------------------------------------------------------------------------------------------- */
 
 static void open_raw(const char *unused)
 {
@@ -325,8 +321,7 @@ static void reach_gateway(const char *port)
 	connect_to("gateway", 0x0a000202 /* 10.0.2.2 */, port);
 }
 
-/* --- limits
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------------------------------------------ */
 
 static void fork_many(const char *count)
 {
