@@ -234,11 +234,22 @@ struct course {
 	int64_t began_ns;
 };
 
-static char *const *limits_of(const struct rung *rung)
+/* A place to write to, which a root of somebody else's users may not have; and in a full container limits to run into. */
+static char *const *options_of(const struct rung *rung)
 {
-	static char *const limits[] = {"--pids", LIMIT_PIDS, "--memory", LIMIT_MEMORY, "--swap", "0", "--best-effort", NULL};
+	static char *const limits[] = {"--tmpfs",    "/tmp",   "--pids", LIMIT_PIDS,      "--memory",
+				       LIMIT_MEMORY, "--swap", "0",      "--best-effort", NULL},
+			   *const none[] = {"--tmpfs", "/tmp", NULL};
 
-	return rung->kind == RUNG_CTR || rung->kind == RUNG_UNPRIVILEGED ? limits : NULL;
+	switch (rung->kind) {
+	case RUNG_NAMESPACES:
+		return none;
+	case RUNG_CTR:
+	case RUNG_UNPRIVILEGED:
+		return limits;
+	default:
+		return NULL;
+	}
 }
 
 static int attempt(struct course *course, unsigned i, struct said *said)
@@ -262,7 +273,7 @@ static int attempt(struct course *course, unsigned i, struct said *said)
 		args[n++] = gateway;
 	if (host_available_mib() > SPARE_MIB)
 		args[n++] = "memory=" TRY_MEMORY;
-	return ask(said, rung, limits_of(rung), args);
+	return ask(said, rung, options_of(rung), args);
 }
 
 static int probe_rung(struct course *course, unsigned i)
@@ -271,7 +282,7 @@ static int probe_rung(struct course *course, unsigned i)
 	char *see_args[] = {"see", NULL};
 	struct said see = {0}, can = {0};
 	unsigned before = *course->targets.signals;
-	int err = ask(&see, rung, limits_of(rung), see_args);
+	int err = ask(&see, rung, options_of(rung), see_args);
 	long took_ms = (long)((loop_now_ns() - course->began_ns) / NS_PER_MS);
 
 	if (!err)

@@ -79,19 +79,29 @@ static void print_calls(FILE *out, const struct contrast *c)
 		      missing ? missing : "");
 }
 
-/* The mechanisms of one rung, each with the rows in which it stands between. */
-static void print_mechanisms(FILE *out, const struct contrast *c, unsigned rung)
+/* Why a cell is not "host": the mechanism, or what kept it from being found out. NULL: neither. */
+static const char *reason_of(const struct contrast_cell *cell)
+{
+	return cell->verdict == CONTRAST_UNKNOWN ? cell->text : cell->by;
+}
+
+/* The reasons on one rung, each with the rows that have it. */
+static void print_reasons(FILE *out, const struct contrast *c, unsigned rung)
 {
 	for (unsigned r = 0; r < c->row_count; r++) {
-		const char *by = c->row[r].cell[rung].by;
-		bool first = by;
-		for (unsigned before = 0; before < r && first; before++)
-			first = c->row[before].cell[rung].by != by;
-		if (!first)
+		const struct contrast_cell *cell = &c->row[r].cell[rung];
+		const char *reason = reason_of(cell), *other = NULL;
+		for (unsigned before = 0; reason && before < r; before++) {
+			other = reason_of(&c->row[before].cell[rung]);
+			if (other && !strcmp(other, reason))
+				reason = NULL;
+		}
+		if (!reason)
 			continue;
-		(void)fprintf(out, "  %s:", by);
+		(void)fprintf(out, "  %s%s:", cell->verdict == CONTRAST_UNKNOWN ? "? " : "", reason);
 		for (unsigned i = r; i < c->row_count; i++) {
-			if (c->row[i].cell[rung].by == by)
+			other = reason_of(&c->row[i].cell[rung]);
+			if (other && !strcmp(other, reason))
 				(void)fprintf(out, "%s %s", i > r ? "," : "", c->row[i].key);
 		}
 		(void)fputc('\n', out);
@@ -118,18 +128,17 @@ void contrast_print(FILE *out, const struct contrast *c)
 	(void)fputs("\nhost: the host's; part: the host's, but less; own: the rung's own; no: refused, or not there; ?: not found out.\n",
 		    out);
 	for (unsigned i = 0; i < c->rung_count; i++) {
-		if (c->rung[i].skipped || !c->rung[i].layer[0])
+		if (c->rung[i].skipped)
 			continue;
-		(void)fprintf(out, "\n%s: what stands between is", c->rung[i].name);
+		(void)fprintf(out, "\n%s: what stands between", c->rung[i].name);
 		for (const char *const *layer = c->rung[i].layer; *layer; layer++)
-			(void)fprintf(out, "%s %s", layer == c->rung[i].layer ? "" : ",", *layer);
-		(void)fputc('\n', out);
-		print_mechanisms(out, c, i);
+			(void)fprintf(out, "%s %s", layer == c->rung[i].layer ? " is" : ",", *layer);
+		(void)fputs(c->rung[i].layer[0] ? "\n" : c->rung[i].kind == RUNG_NATIVE ? " is nothing\n" : " is not known\n", out);
+		print_reasons(out, c, i);
 	}
 }
 
-/* --- JSON
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- as JSON -------------------------------------------------------------------------------------------------------------------- */
 
 #define JSON_CALLS(X) \
 	X(json_pack) X(json_object_set_new) X(json_array_append_new) X(json_object_get) X(json_string) X(json_dumps) X(json_delete)
