@@ -14,8 +14,9 @@ own_mounts="contrast: the rungs below root are another matrix"
 tinyvmm=${1:-$TINYVMM}
 root=$test_dir/root
 make_root "$root"
-own_etc subuid subgid
+make_user 1234
 root_range
+cd "$OLDPWD" || exit 1
 before=$(leftovers)
 
 # One that others may open, as nearly everywhere: an unprivileged container's card
@@ -55,13 +56,11 @@ else
 fi
 
 # An ordinary user: no limits are to be had, and nothing can be written in a root of others', but all is found out
-make_user 1234
 cp "$tinyvmm" "$test_dir/tinyvmm"
 capture timeout -k 5 200 setpriv --reuid "$uid" --regid "$uid" --clear-groups "$test_dir/tinyvmm" contrast --rootfs "$root" </dev/null
 same "of an ordinary user: it runs" 0 "$status"
 matches "of an ordinary user: what takes root is left out" 'ctr left out: it takes root' "$output"
 matches "of an ordinary user: and the rest is found out" 'set the host name  +no +own +no' "$output"
-cd "$OLDPWD" || exit 1
 
 # --- ends -----------------------------------------------------------------------------------------------------------------------------------------
 
