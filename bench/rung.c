@@ -440,7 +440,9 @@ char **rung_command(const struct rung *rung, char *const *more, char *const *com
 char **rung_probe(const struct rung *rung, char *const *more, char *const *args)
 {
 	static char shell[] = "sh", option[] = "-c",
-		    script[] = "f=${TMPDIR:-/tmp}/.tinyvmm-probe.$$; cat >\"$f\" && chmod 700 \"$f\" && exec \"$f\" \"$@\"", name[] = "probe";
+		    name[] = "probe",
+		    /* A directory that is new: what others put into /tmp under a name that they guess is neither written to nor executed. */
+		    script[] = "d=${TMPDIR:-/tmp}/.tinyvmm-probe.$$; mkdir -m 700 \"$d\" && cat >\"$d/probe\" && chmod 700 \"$d/probe\" && exec \"$d/probe\" \"$@\"";
 	unsigned count = words_in(args);
 	char **command = calloc(count + 5, sizeof(*command)), **argv = NULL;
 

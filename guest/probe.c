@@ -23,7 +23,7 @@ static long now_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-/* --- results, and what is read ------------------------------------------------------------------------------------------------------------ */
+/* --- results, and what is read ----------------------------------------------------------------------------------------------- */
 
 static void add_field(struct text *t, const char *field)
 {
@@ -96,7 +96,7 @@ long probe_read(int dir, const char *path, char *buf, size_t size)
 	return n;
 }
 
-/* --- measuring ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- measuring --------------------------------------------------------------------------------------------------------------- */
 
 /* A loop under way: ask may_go_on() before each batch. */
 struct stretch {
@@ -129,7 +129,7 @@ static void say_rate(const char *name, const struct stretch *s, unsigned long pe
 		probe_say_number(name, s->done / us * 1000000 / per_unit + s->done % us * 1000000 / us / per_unit, unit);
 }
 
-/* --- latency ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- latency ----------------------------------------------------------------------------------------------------------------- */
 
 static void measure_syscall(unsigned long ms)
 {
@@ -273,7 +273,7 @@ static void latency(unsigned long ms)
 	measure_switch(ms);
 }
 
-/* --- processor ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- processor --------------------------------------------------------------------------------------------------------------- */
 
 #define STEPS 100000
 
@@ -338,7 +338,7 @@ static void cpu(unsigned long ms)
 	measure_copy(ms);
 }
 
-/* --- the command line ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the command line -------------------------------------------------------------------------------------------------------- */
 
 static unsigned long number(const char *text)
 {
@@ -360,6 +360,17 @@ static void find_page_size(char **env)
 	}
 }
 
+/* Of our file: it was made for it, and is empty now; one that is not stays. */
+static void remove_directory(char *path)
+{
+	char *name = path;
+
+	for (char *slash = path; (slash = (char *)text_find(slash, '/')); slash++)
+		name = slash;
+	*name = '\0';
+	SYS3(unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}
+
 void probe_main(long *stack);
 void probe_main(long *stack)
 {
@@ -371,6 +382,7 @@ void probe_main(long *stack)
 	if (argc > 0 && argv[0][0] == '/') {
 		self = sys_open(argv[0], O_RDONLY, 0);
 		SYS3(unlinkat, AT_FDCWD, argv[0], 0);
+		remove_directory(argv[0]);
 	}
 	unsigned long ms = argc == 3 ? number(argv[2]) : 0;
 	find_page_size(argv + argc + 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * guest/probe, the program that `tinyvmm bench` and `tinyvmm contrast` hand to a shell on each rung of the ladder (bench/rung.h), and what
- * it says. It is static and freestanding, so that it runs in any image; it removes its own file first.
+ * it says. It is static and freestanding, so that it runs in any image; it removes its own file and directory first.
  *
  *     probe latency MS       probe cpu MS       probe see       probe can KEY=TARGET...
  *

@@ -4,7 +4,6 @@
  * where it succeeds: the kernel is asked for what it must refuse for another reason once the caller's rights are found to be enough, or a
  * value is set to what it is, or a thing is made, and taken away again.
  */
-#include <asm/socket.h>
 #include <linux/in.h>
 #include <linux/prctl.h>
 #include <linux/ptrace.h>
@@ -18,8 +17,10 @@
 #include "guest/text.h"
 
 #define SIGUSR1 10
-#define S_IFBLK 0060000
 #define SOCK_STREAM 1
+#define SOL_SOCKET 1
+#define SO_RCVTIMEO 20 /* struct timeval of the 64-bit architectures */
+#define SO_SNDTIMEO 21
 #define CONNECT_S 5
 #define UP_MAX 64 /* directories between here and the root */
 
@@ -89,15 +90,17 @@ static unsigned long number(const char *text)
 	return number_at(&text);
 }
 
-static void temporary(struct text *t, const char *what)
+/* A name of our own in a directory. */
+static void temporary(char *path, size_t size, const char *dir)
 {
-	text_add(t, "/tmp/.tinyvmm-probe-");
-	text_add(t, what);
-	text_add_number(t, (unsigned long)SYS0(getpid));
+	struct text t = text_in(path, size);
+
+	text_add(&t, dir);
+	text_add(&t, "/.tinyvmm-probe-");
+	text_add_number(&t, (unsigned long)SYS0(getpid));
 }
 
-/* --- the root ----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the root ---------------------------------------------------------------------------------------------------------------- */
 
 /*
  * The classic way out of a chroot(2), by another: the working directory stays outside of the new root, so nothing stops it on its way up.
@@ -106,7 +109,6 @@ static void temporary(struct text *t, const char *what)
 static void escape(const char *path)
 {
 	char dir[64], token[PROBE_TEXT_MAX + 1];
-	struct text name = text_in(dir, sizeof(dir));
 	int status = 0;
 
 	/* There is no root to leave. */
@@ -114,7 +116,7 @@ static void escape(const char *path)
 		say_token("escape", 0, token);
 		return;
 	}
-	temporary(&name, "root.");
+	temporary(dir, sizeof(dir), "/tmp");
 	int err = sys_mkdir(dir, 0700), pid = err < 0 ? err : sys_fork();
 	if (!pid) {
 		long result = SYS1(chroot, dir);
@@ -138,8 +140,7 @@ static void escape(const char *path)
 		SYS3(unlinkat, AT_FDCWD, dir, AT_REMOVEDIR);
 }
 
-/* --- a process of the host's -------------------------------------------------------------------------------------------------------------
- */
+/* --- a process of the host's ------------------------------------------------------------------------------------------------- */
 
 static void signal_process(const char *pid)
 {
@@ -161,8 +162,7 @@ static void trace(const char *pid)
 		sys_wait(child, &status, 0);
 }
 
-/* --- the kernel
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- the kernel -------------------------------------------------------------------------------------------------------------- */
 
 /* Attached nowhere, it is gone when it is closed, and nobody else has seen it. */
 static void mount_something(const char *unused)
@@ -175,20 +175,22 @@ static void mount_something(const char *unused)
 		sys_close(fd);
 }
 
+/* A file system may be mounted so that its nodes are none (nodev), as some hosts' /tmp; others are not. */
 static void make_node(const char *device)
 {
+	static const char *const dirs[] = {"/tmp", "/root", "/var/tmp"};
 	char path[64], token[PROBE_TEXT_MAX + 1];
-	struct text name = text_in(path, sizeof(path));
 	unsigned long major = number_at(&device), minor = *device ? number(device + 1) : 0;
+	long err = -EACCES;
 
-	temporary(&name, "node.");
-	long err = SYS4(mknodat, AT_FDCWD, path, S_IFBLK | 0600, (minor & 0xff) | major << 8 | (minor & ~0xfful) << 12);
-	if (err < 0) {
-		say_result("mknod", err);
-		return;
+	for (unsigned i = 0; err == -EACCES && i < sizeof(dirs) / sizeof(*dirs); i++) {
+		temporary(path, sizeof(path), dirs[i]);
+		err = SYS4(mknodat, AT_FDCWD, path, S_IFBLK | 0600, (minor & 0xff) | major << 8 | (minor & ~0xfful) << 12);
+		if (err < 0)
+			continue;
+		err = probe_read(AT_FDCWD, path, token, sizeof(token));
+		SYS3(unlinkat, AT_FDCWD, path, 0);
 	}
-	err = probe_read(AT_FDCWD, path, token, sizeof(token));
-	SYS3(unlinkat, AT_FDCWD, path, 0);
 	/* A kernel that has no such device is another one's, or not allowed to tell. */
 	if (err == -ENXIO || err == -ENODEV)
 		probe_say("mknod", PROBE_OWN, "no such device there");
@@ -273,8 +275,7 @@ static void reboot_machine(const char *unused)
 	say_refused("reboot", SYS4(reboot, 0, 0, 0, 0), -EINVAL);
 }
 
-/* --- the network
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- the network ------------------------------------------------------------------------------------------------------------- */
 
 static void open_raw(const char *unused)
 {
@@ -320,8 +321,7 @@ static void reach_gateway(const char *port)
 	connect_to("gateway", 0x0a000202 /* 10.0.2.2 */, port);
 }
 
-/* --- limits
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------------------------------------------ */
 
 static void fork_many(const char *count)
 {

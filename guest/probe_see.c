@@ -58,21 +58,24 @@ static void see_machine(void)
 	probe_say_number("memory", info.totalram / 1024 * info.mem_unit, "KiB");
 }
 
-/* --- directories -------------------------------------------------------------------------------------------------------------------------
- */
+/* --- directories ------------------------------------------------------------------------------------------------------------- */
 
-static bool is_process(const struct sys_dirent *entry)
+static bool is_process(int dir, const char *name)
 {
-	return entry->name[0] >= '1' && entry->name[0] <= '9';
+	(void)dir;
+	return name[0] >= '1' && name[0] <= '9';
 }
 
-static bool is_device(const struct sys_dirent *entry)
+/* By the node itself: that of a file mounted over another is the other's in the directory. */
+static bool is_device(int dir, const char *name)
 {
-	return entry->type == 2 /* DT_CHR */ || entry->type == 6 /* DT_BLK */;
+	struct statx st = {0};
+
+	return !sys_statx(dir, name, AT_SYMLINK_NOFOLLOW, &st) && ((st.stx_mode & S_IFMT) == S_IFCHR || (st.stx_mode & S_IFMT) == S_IFBLK);
 }
 
 /* Entries of a directory that are of that kind; 0 where it can't be read. */
-static unsigned long entries(int dir, const char *path, bool (*wanted)(const struct sys_dirent *entry))
+static unsigned long entries(int dir, const char *path, bool (*wanted)(int dir, const char *name))
 {
 	int fd = (int)SYS4(openat, dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	unsigned long count = 0;
@@ -81,7 +84,7 @@ static unsigned long entries(int dir, const char *path, bool (*wanted)(const str
 	while (fd >= 0 && (len = SYS3(getdents64, fd, buf, sizeof(buf))) > 0) {
 		for (long at = 0; at < len;) {
 			const struct sys_dirent *entry = (const struct sys_dirent *)(buf + at);
-			count += wanted(entry);
+			count += wanted(fd, entry->name);
 			at += entry->reclen;
 		}
 	}
@@ -116,8 +119,7 @@ static void see_devices(void)
 	probe_say_number("devices", entries(AT_FDCWD, "/dev", is_device), text);
 }
 
-/* --- tables
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------------------ */
 
 static void see_mounts(int proc)
 {
@@ -154,8 +156,7 @@ static void see_interfaces(int proc)
 	probe_say_number("interfaces", count, names);
 }
 
-/* --- control groups
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- control groups ---------------------------------------------------------------------------------------------------------- */
 
 static void add_limit(struct text *t, const char *what, const char *before, const char *group, const char *file)
 {
@@ -198,8 +199,7 @@ static void see_cgroup(int proc)
 	probe_say("cgroup", group, limits);
 }
 
-/* --- rights
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- rights ------------------------------------------------------------------------------------------------------------------ */
 
 static void see_rights(void)
 {

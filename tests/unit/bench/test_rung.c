@@ -231,7 +231,7 @@ static void test_probe(void **state)
 {
 	const struct ladder_options options = {.memory = "512M"};
 	struct ladder *ladder = made(&options);
-	static const char program[] = "#!/bin/sh\nrm \"$0\"; echo \"$@\"\n";
+	static const char program[] = "#!/bin/sh\nrm -r \"${0%/*}\"; echo \"$@\"\n";
 	char **argv = rung_probe(rung_of(ladder, "native"), NULL, ARGV("latency", "2 0"));
 	struct outcome outcome;
 
