@@ -198,11 +198,9 @@ static char *joined(char *const *command)
 		text = NULL;
 	}
 	/* One line, whatever a word has in it. */
-	for (char *c = text; c && *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = ' ';
-	}
-	return text;
+	char *line = text ? report_text(text) : NULL;
+	free(text);
+	return line;
 }
 
 static int describe(struct report *report, const struct bench_options *o, const struct ladder *ladder)
