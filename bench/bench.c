@@ -263,7 +263,7 @@ static int measure(struct bench_options *o, struct ladder *ladder)
 	if (!err)
 		err = take_rounds(&course);
 	if (!err) {
-		table_print(stdout, report, columns_of(stdout), isatty(STDOUT_FILENO));
+		table_print(stdout, report, columns_of(stdout), table_may_have_blocks(STDOUT_FILENO));
 		ladder_offer(stdout, ladder);
 		err = write_out(report, o);
 	} else if (err != -EINTR) {
