@@ -198,11 +198,9 @@ static char *joined(char *const *command)
 		text = NULL;
 	}
 	/* One line, whatever a word has in it. */
-	for (char *c = text; c && *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = ' ';
-	}
-	return text;
+	char *line = text ? report_text(text) : NULL;
+	free(text);
+	return line;
 }
 
 static int describe(struct report *report, const struct bench_options *o, const struct ladder *ladder)
@@ -265,7 +263,7 @@ static int measure(struct bench_options *o, struct ladder *ladder)
 	if (!err)
 		err = take_rounds(&course);
 	if (!err) {
-		table_print(stdout, report, columns_of(stdout), isatty(STDOUT_FILENO));
+		table_print(stdout, report, columns_of(stdout), table_may_have_blocks(STDOUT_FILENO));
 		ladder_offer(stdout, ladder);
 		err = write_out(report, o);
 	} else if (err != -EINTR) {

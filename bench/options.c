@@ -55,7 +55,7 @@ static const char *take_help(struct options *options, char *value);
 
 #define FIELD(member) offsetof(struct bench_options, member)
 
-static const struct option_def bench_options_table[] = {
+const struct option_def bench_option_table[] = {
 	{.heading = "What runs"},
 	{.name = "disk", .letter = 'd', .value = "FILE", .take = options_take_text, .field = FIELD(ladder.disk), .takes = "a disk image",
 	 .help = "root image of every rung but 'native'"},
@@ -91,6 +91,8 @@ static const struct option_def bench_options_table[] = {
 	{.name = "help", .letter = 'h', .take = take_help, .help = "this text"},
 };
 
+const unsigned bench_option_count = sizeof(bench_option_table) / sizeof(*bench_option_table);
+
 static void print_help(void)
 {
 	puts("tinyvmm bench measures one root image on a ladder of isolation: on the bare host\n"
@@ -102,7 +104,7 @@ static void print_help(void)
 	     "\n"
 	     "With COMMAND that is measured, else what the ladder costs. A rung that this host\n"
 	     "can't give is left out, with the reason.");
-	options_print_help(bench_options_table, sizeof(bench_options_table) / sizeof(*bench_options_table));
+	options_print_help(bench_option_table, bench_option_count);
 	puts("\nExamples:\n"
 	     "  tinyvmm bench --quick -d rootfs.img -k bzImage --html report.html\n"
 	     "  tinyvmm bench -d rootfs.img -k bzImage -- sh -c 'seq 100000 | sort -r | tail -n 1'\n"
@@ -142,8 +144,8 @@ enum bench_parsed bench_options_parse(struct bench_options *o, int argc, char **
 {
 	struct options options = {
 		.program = "tinyvmm bench",
-		.defs = bench_options_table,
-		.def_count = sizeof(bench_options_table) / sizeof(*bench_options_table),
+		.defs = bench_option_table,
+		.def_count = bench_option_count,
 		.target = o,
 		.command = &o->command,
 		.command_hint = "; a command to measure stands after '--', and 'compare' comes first",

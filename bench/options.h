@@ -20,6 +20,9 @@ struct bench_options {
 	const char *json, *csv, *html;
 };
 
+extern const struct option_def bench_option_table[];
+extern const unsigned bench_option_count;
+
 enum bench_parsed { BENCH_RUN, BENCH_DONE /* --help was printed */, BENCH_BAD /* every fault has been logged */ };
 
 /* Into *options, with its defaults; bench_options_free() frees what was allocated, whatever the result. */

@@ -172,7 +172,7 @@ static int write_page(const struct report *report, const struct contrast *contra
 	if (fclose(out) && !err)
 		err = -ENOMEM;
 	if (!err)
-		err = write_file_atomic(path, text, len, 0644);
+		err = report_write_file(path, text, len);
 	free(text);
 	if (err)
 		log_error("%s: %s: no page was written there", path, strerror(-err));

@@ -200,7 +200,7 @@ static int fill_known(struct rung *rung, const struct ladder_options *o)
 
 static bool good_name(const char *name, size_t len)
 {
-	return len && len < 64 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") >= len;
+	return len && len < 64 && strspn(name, "_.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") >= len;
 }
 
 static int add_foreign(struct ladder *ladder, const char *text, const struct ladder_options *o)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Manual and completion files against the option table of vmm/cli_options.c: they name every option, and none that is not there. The completion
- * files and the README are containers' too: tests/unit/ctr/test_docs.c has that half. Run in the source tree. */
+ * files and the README are containers' and the ladder's too: tests/unit/ctr/test_docs.c has that half. Run in the source tree. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "bench/compare.h"
+#include "bench/options.h"
 #include "ctr/options.h"
 #include "tests/fakes/option_docs.h"
 #include "tests/fakes/verb_docs.h"
@@ -21,8 +23,14 @@ static bool is_known(const char *name, size_t len)
 	return is_in(cli_options, cli_option_count, name, len);
 }
 
+static bool is_of_others(const char *name, size_t len)
+{
+	return is_in(ctr_run_options, ctr_run_option_count, name, len) || is_a_verbs(name, len) ||
+	       is_in(bench_option_table, bench_option_count, name, len) || is_in(compare_option_table, compare_option_count, name, len);
+}
+
 /*
- * Every "--word" of the file is an option, with `both` perhaps one of containers. Dashes that belong to other commands' words are told by what
+ * Every "--word" of the file is an option, with `both` perhaps one of containers or of the ladder. Dashes that belong to other commands' words are told by what
  * is before them.
  */
 static void names_only_known_options(const char *path, const char *before, bool both)
@@ -33,7 +41,7 @@ static void names_only_known_options(const char *path, const char *before, bool 
 	for (const char *p = strstr(text, "--"), *next; p; p = strstr(next, "--")) {
 		size_t len = strspn(p + 2, "abcdefghijklmnopqrstuvwxyz-");
 		if (len && (p == text || strchr(before, p[-1])) && !is_known(p + 2, len) &&
-		    !(both && (is_in(ctr_run_options, ctr_run_option_count, p + 2, len) || is_a_verbs(p + 2, len))))
+		    !(both && is_of_others(p + 2, len)))
 			fail_msg("%s: --%.*s is no option", path, (int)len, p + 2);
 		next = p + 2 + len;
 	}
