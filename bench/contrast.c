@@ -17,6 +17,7 @@
 #include "bench/contrast_impl.h"
 #include "bench/host.h"
 #include "bench/launch.h"
+#include "bench/page.h"
 #include "bench/probe_blob.h"
 #include "guest/probe.h"
 #include "vmm/core/loop.h"
@@ -37,7 +38,7 @@
 struct contrast_options {
 	struct ladder_options ladder;
 	char **only;
-	const char *json;
+	const char *json, *html;
 };
 
 /* --- the command line -------------------------------------------------------------------------------------------------------- */
@@ -120,6 +121,12 @@ static const struct option_def defs[] = {
 	 .field = FIELD(json),
 	 .takes = "a file",
 	 .help = "all of it, for programs"},
+	{.name = "html",
+	 .value = "FILE",
+	 .take = options_take_text,
+	 .field = FIELD(html),
+	 .takes = "a file",
+	 .help = "a page with the ladder drawn"},
 	{.name = "log-level",
 	 .value = "LEVEL",
 	 .take = options_take_log_level,
@@ -411,6 +418,8 @@ static int find_out(const struct contrast_options *o, struct ladder *ladder)
 		contrast_print(stdout, contrast);
 	if (!err && o->json)
 		err = contrast_write_json(contrast, o->json);
+	if (!err && o->html)
+		err = page_write_contrast(contrast, o->html);
 	contrast_free(contrast);
 	ladder_free(bare);
 	return err;
