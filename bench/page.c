@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench/page_impl.h"
 
@@ -104,19 +103,12 @@ static void overview(const struct report *report, const cells_of_measure *cells,
 
 static void numbers(const struct report *report, const struct report_measure *measure, const struct cell *cells, unsigned base, FILE *out)
 {
-	static const char headings[] = "Median\0"
-				       "95\u202f% interval\0"
-				       "Ratio\0"
-				       "p95\0"
-				       "Min\0"
-				       "Max\0"
-				       "Outliers\0"
-				       "Samples\0";
+	static const char headings[][16] = {"Median", "95\u202f% interval", "Ratio", "p95", "Min", "Max", "Outliers", "Samples"};
 
 	page_put(out, "<details$s><summary>The numbers</summary>", report->measure_count <= OPEN_MAX ? " open" : "");
 	page_table(out, measure->title, "Rung");
-	for (const char *heading = headings; *heading; heading += strlen(heading) + 1)
-		page_heading(out, heading);
+	for (unsigned i = 0; i < sizeof(headings) / sizeof(*headings); i++)
+		page_heading(out, headings[i]);
 	page_rows(out);
 	for (unsigned r = 0; r < report->rung_count; r++) {
 		const struct stats *stats = &cells[r].stats;

@@ -160,7 +160,7 @@ void page_skipped(FILE *out, const char *name, const char *why)
 		page_put(out, "<p class=\"s\"><b>$s</b> is left out: $s</p>\n", name, why);
 }
 
-static int write_page(const struct report *report, const struct contrast *contrast, const char *path)
+static int write_page(const void *what, bool is_contrast, const char *path)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -168,7 +168,7 @@ static int write_page(const struct report *report, const struct contrast *contra
 
 	if (!out)
 		return -ENOMEM;
-	int err = report ? page_report(report, out) : page_contrast(contrast, out);
+	int err = is_contrast ? page_contrast(what, out) : page_report(what, out);
 	if (fclose(out) && !err)
 		err = -ENOMEM;
 	if (!err)
@@ -181,10 +181,10 @@ static int write_page(const struct report *report, const struct contrast *contra
 
 int page_write_report(const struct report *report, const char *path)
 {
-	return write_page(report, NULL, path);
+	return write_page(report, false, path);
 }
 
 int page_write_contrast(const struct contrast *contrast, const char *path)
 {
-	return write_page(NULL, contrast, path);
+	return write_page(contrast, true, path);
 }

@@ -43,7 +43,6 @@ group() {
 		echo "for a test network:" iproute2 nftables
 		echo "for containers of ordinary users:" uidmap fuse2fs
 		echo "for what else the tests look at:" cpio procps
-		echo "to look at pages in a browser:" chromium
 		group docs
 		group lint
 		;;
@@ -65,7 +64,9 @@ group() {
 		echo "to check the sources:" shellcheck cppcheck clang-tidy clang-format
 		;;
 	docs) echo "for the man pages:" scdoc ;;
-	*) die "no such group: $1 (build, test, demo, bench, lint, docs; bench-ctr; build-, demo- and bench-aarch64)" ;;
+	# Debian's; Ubuntu has it as a snap only
+	pages) echo "to look at pages in a browser:" chromium fonts-dejavu-core ;;
+	*) die "no such group: $1 (build, test, demo, bench, lint, docs, pages; bench-ctr; build-, demo- and bench-aarch64)" ;;
 	esac
 }
 

@@ -56,13 +56,16 @@ fuzz: ## each fuzz target for ten minutes
 	@$(MAKE) --no-print-directory fuzz-smoke FUZZ_SECONDS=600
 
 # Everything, as continuous integration does it (tests/run.sh); and its parts.
-.PHONY: check check-static check-guest check-nested check-nested-aarch64 aarch64-deps
-check: aarch64-deps ## install what the tests need and run all of them
+.PHONY: check check-static check-guest check-nested check-nested-aarch64 aarch64-deps pages-deps
+check: aarch64-deps pages-deps ## install what the tests need and run all of them
 	@tests/run.sh
 # Packages of AArch64 are not to be had everywhere: without them its tests are skipped, and say why
 aarch64-deps:
 	@scripts/install-deps.sh build test
 	@scripts/install-deps.sh demo-aarch64 || echo "no packages of AArch64: its tests will be skipped" >&2
+# Nor is a browser
+pages-deps:
+	@scripts/install-deps.sh pages || echo "no browser: the pages will not be looked at" >&2
 check-static: ## compilers' warnings, lint, layers
 	@tests/run.sh static
 check-guest: ## scripts on this machine's own /dev/kvm, software-emulated or not

@@ -8,7 +8,7 @@ tinyvmm=$1
 here=$(cd "$(dirname "$0")" && pwd)
 make_pages=${BUILD:-build/$(uname -m)}/tests/pages/make_pages
 if ! browser=$(command -v chromium); then
-	skip "pages in a browser" "chromium is not installed (scripts/install-deps.sh test)"
+	skip "pages in a browser" "chromium is not installed (scripts/install-deps.sh pages)"
 	exit
 fi
 
@@ -17,7 +17,8 @@ look() {
 	local name=$1
 	shift
 	timeout 100 "$browser" --headless=new --no-sandbox --disable-gpu --no-first-run --disable-component-update --disable-background-networking \
-		--host-resolver-rules="MAP * ~NOTFOUND" --hide-scrollbars --user-data-dir="$test_dir/profile" --enable-logging=stderr --virtual-time-budget=20000 "$@" \
+		--host-resolver-rules="MAP * ~NOTFOUND" --hide-scrollbars --user-data-dir="$test_dir/profile" \
+		--enable-logging=stderr --virtual-time-budget=20000 "$@" \
 		>"$test_dir/$name" 2>"$test_dir/$name.log"
 }
 
