@@ -44,6 +44,13 @@ struct arch_map {
 };
 extern const struct arch_map arch_map;
 
+/* Whether machines of this architecture may have ARM's devices: GICv2, PL031, PL061. A constant, so that programs of another don't carry them. */
+#ifdef __aarch64__
+#define ARCH_ARM_DEVICES true
+#else
+#define ARCH_ARM_DEVICES false
+#endif
+
 /* Adds guest RAM around the holes of the address map. -ENOMEM, logged. */
 int arch_add_ram(struct mem *mem, uint64_t bytes);
 

@@ -180,11 +180,9 @@ static char *joined(char *const *command)
 		text = NULL;
 	}
 	/* One line, whatever a word has in it. */
-	for (char *c = text; c && *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = ' ';
-	}
-	return text;
+	char *line = text ? report_text(text) : NULL;
+	free(text);
+	return line;
 }
 
 static int describe(struct report *report, const struct bench_options *o, const struct ladder *ladder)
@@ -247,7 +245,7 @@ static int measure(struct bench_options *o, struct ladder *ladder)
 	if (!err)
 		err = take_rounds(&course);
 	if (!err) {
-		table_print(stdout, report, columns(), isatty(STDOUT_FILENO));
+		table_print(stdout, report, columns(), table_may_have_blocks(STDOUT_FILENO));
 		ladder_offer(stdout, ladder);
 		err = write_out(report, o);
 	} else if (err != -EINTR) {
@@ -262,21 +260,9 @@ static int measure(struct bench_options *o, struct ladder *ladder)
 
 int bench_main(int argc, char **argv)
 {
-	struct bench_options options;
-	struct ladder *ladder = NULL;
+	struct bench_options o;
 
 	if (argc > 1 && !strcmp(argv[1], "compare"))
 		return compare_main(argc - 1, argv + 1);
-	enum bench_parsed parsed = bench_options_parse(&options, argc, argv);
-	int err = parsed == BENCH_RUN ? launch_signals() : 0;
-	if (!err && parsed == BENCH_RUN)
-		err = ladder_new(&ladder, &options.ladder);
-	bool usable = !err;
-	if (!err && parsed == BENCH_RUN)
-		err = measure(&options, ladder);
-	ladder_free(ladder);
-	bench_options_free(&options);
-	if (launch_interrupted())
-		return 128 + launch_interrupted();
-	return parsed == BENCH_BAD || !usable ? BENCH_USAGE : err ? BENCH_FAILED : BENCH_OK;
+	return bench_on_ladder(bench_options_parse(&o, argc, argv), &o, measure);
 }

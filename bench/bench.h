@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `tinyvmm bench`: the verb's main function. argv[0] is the verb; the program's exit status is returned. */
+/* `tinyvmm bench` and `tinyvmm contrast`: the verbs' main functions. argv[0] is the verb; the program's exit status is returned. */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
@@ -9,5 +9,6 @@
 #define BENCH_USAGE 2
 
 int bench_main(int argc, char **argv);
+int contrast_main(int argc, char **argv);
 
 #endif

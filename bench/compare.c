@@ -28,37 +28,57 @@ static const char *fact_of(const struct report *report, const char *name)
 		if (!strcmp(report->fact[i].name, name))
 			return report->fact[i].value;
 	}
-	return NULL;
+	return "not said";
 }
 
-/* What is another host's is no change of the program's. */
+static const char *command_of(const struct report *report)
+{
+	return report->command ? report->command : "the ladder itself";
+}
+
+/* What is another host's is no change of the program's. A load is never the same. */
 static void compare_facts(FILE *out, const struct report *before, const struct report *after)
 {
 	for (unsigned i = 0; i < before->fact_count; i++) {
-		const char *name = before->fact[i].name, *now = fact_of(after, name);
-		if (strncmp(name, "load", 4) != 0 && now && strcmp(now, before->fact[i].value) != 0)
-			(void)fprintf(out, "! the hosts differ: %s: %s, then %s\n", name, before->fact[i].value, now);
+		const char *name = before->fact[i].name, *was = before->fact[i].value, *now = fact_of(after, name);
+		if (strncmp(name, "load", 4) != 0 && strcmp(was, now) != 0)
+			(void)fprintf(out, "! the hosts differ: %s: %s, then %s\n", name, was, now);
 	}
-	if (strcmp(before->command ? before->command : "", after->command ? after->command : "") != 0)
-		(void)fprintf(out, "! they measured different things: %s, then %s\n", before->command ? before->command : "the ladder itself",
-			      after->command ? after->command : "the ladder itself");
+	if (strcmp(command_of(before), command_of(after)) != 0)
+		(void)fprintf(out, "! they measured different things: %s, then %s\n", command_of(before), command_of(after));
 }
 
-enum change { SAME, BETTER, WORSE };
+enum change { SAME, BETTER, WORSE, UNKNOWN };
 
-static enum change judge(const struct stats_ratio *ratio, bool more_is_better, double threshold)
+/*
+ * Whether so many samples can tell anything with this confidence. If nothing differs, all of one lie beyond all of the other with a chance of 2 in
+ * (a + b over a): the exact rank test (F. Wilcoxon, Individual comparisons by ranking methods, 1945). 4 and 4 can, 3 and 3 can't.
+ */
+static bool enough(unsigned a, unsigned b)
 {
-	bool beyond = ratio->low > 1 || ratio->high < 1;
+	double ways = 1;
 
-	if (!beyond || fabs(ratio->ratio - 1) <= threshold)
+	for (unsigned i = 1; i <= a && ways * (1 - STATS_CONFIDENCE) < 2; i++)
+		ways *= (double)(b + i) / i;
+	return ways * (1 - STATS_CONFIDENCE) >= 2;
+}
+
+/* `ratio` is NULL where there is none, as of nothing there is no multiple: then both intervals have to lie apart. */
+static enum change judge(const struct stats *before, const struct stats *after, const struct stats_ratio *ratio, bool more_is_better, double threshold)
+{
+	bool beyond = ratio ? ratio->low > 1 || ratio->high < 1 : after->low > before->high || after->high < before->low;
+
+	if (!enough(before->count, after->count))
+		return UNKNOWN;
+	if (!beyond || fabs(after->median - before->median) <= threshold * fabs(before->median))
 		return SAME;
-	return (ratio->ratio > 1) == more_is_better ? BETTER : WORSE;
+	return (after->median > before->median) == more_is_better ? BETTER : WORSE;
 }
 
-static unsigned compare_series(FILE *out, const struct report_measure *m, const char *rung, const struct report_series *a, const struct report_series *b,
-			       uint64_t seed, double threshold)
+static void compare_series(FILE *out, const struct report_measure *m, const char *rung, const struct report_series *a, const struct report_series *b,
+			   uint64_t seed, struct comparison *result)
 {
-	static const char *const words[] = {[SAME] = "", [BETTER] = "better", [WORSE] = "WORSE"};
+	static const char *const words[] = {[SAME] = "", [BETTER] = "better", [WORSE] = "WORSE", [UNKNOWN] = "too few samples to tell"};
 	char was[TABLE_NUMBER_MAX], is[TABLE_NUMBER_MAX];
 	struct stats before, after;
 	struct stats_ratio ratio;
@@ -66,45 +86,48 @@ static unsigned compare_series(FILE *out, const struct report_measure *m, const 
 	if (!a->count || !b->count) {
 		if (a->count || b->count)
 			(void)fprintf(out, "%-24s %-14s only in the %s\n", m->name, rung, a->count ? "first" : "second");
-		return 0;
+		return;
 	}
 	if (stats_of(&before, a->sample, a->count, seed) || stats_of(&after, b->sample, b->count, seed))
-		return 0;
+		return;
 	(void)fprintf(out, "%-24s %-14s %9s %9s %-6s", m->name, rung, table_number(was, before.median), table_number(is, after.median), m->unit);
-	/* Of nothing there is no multiple: any change counts. */
-	if (stats_ratio(&ratio, b->sample, b->count, a->sample, a->count, seed)) {
-		bool more = after.median > before.median, same = !more && after.median >= before.median;
-		enum change change = same ? SAME : more == m->more_is_better ? BETTER : WORSE;
-		(void)fprintf(out, " %s\n", words[change]);
-		return change == WORSE;
-	}
-	enum change change = judge(&ratio, m->more_is_better, threshold);
-	(void)fprintf(out, " x%.3f [%.3f, %.3f] %s\n", ratio.ratio, ratio.low, ratio.high, words[change]);
-	return change == WORSE;
+	bool none = stats_ratio(&ratio, b->sample, b->count, a->sample, a->count, seed);
+	if (!none)
+		(void)fprintf(out, " x%.3f [%.3f, %.3f]", ratio.ratio, ratio.low, ratio.high);
+	enum change change = judge(&before, &after, none ? NULL : &ratio, m->more_is_better, result->threshold);
+	(void)fprintf(out, " %s\n", words[change]);
+	result->compared++;
+	result->worse += change == WORSE;
 }
 
-unsigned compare_reports(FILE *out, const struct report *before, const struct report *after, double threshold)
+/* Of the same name, and measured in the same way. */
+static const struct report_measure *twin_of(const struct report *report, const struct report_measure *m)
 {
-	static const struct report_series none;
-	unsigned worse = 0;
+	const struct report_measure *twin = report_find_measure(report, m->name);
 
+	return twin && !strcmp(twin->unit, m->unit) && twin->more_is_better == m->more_is_better ? twin : NULL;
+}
+
+void compare_reports(FILE *out, const struct report *before, const struct report *after, struct comparison *result)
+{
+	const struct report_series none = {0};
+
+	result->compared = result->worse = 0;
 	compare_facts(out, before, after);
 	for (unsigned i = 0; i < before->measure_count; i++) {
-		const struct report_measure *a = &before->measure[i], *b = report_find_measure(after, a->name);
+		const struct report_measure *a = &before->measure[i], *b = twin_of(after, a);
 		for (unsigned r = 0; r < before->rung_count; r++) {
 			int other = report_find_rung(after, before->rung[r].name);
-			worse += compare_series(out, a, before->rung[r].name, &a->series[r], b && other >= 0 ? &b->series[other] : &none, before->seed,
-						threshold);
+			compare_series(out, a, before->rung[r].name, &a->series[r], b && other >= 0 ? &b->series[other] : &none, before->seed, result);
 		}
 	}
 	for (unsigned i = 0; i < after->measure_count; i++) {
-		const struct report_measure *b = &after->measure[i], *a = report_find_measure(before, b->name);
+		const struct report_measure *b = &after->measure[i];
 		for (unsigned r = 0; r < after->rung_count; r++) {
-			if (!a || report_find_rung(before, after->rung[r].name) < 0)
-				compare_series(out, b, after->rung[r].name, &none, &b->series[r], before->seed, threshold);
+			if (!twin_of(before, b) || report_find_rung(before, after->rung[r].name) < 0)
+				compare_series(out, b, after->rung[r].name, &none, &b->series[r], before->seed, result);
 		}
 	}
-	return worse;
 }
 
 /* --- the command line --------------------------------------------------------------------------------------------------------------------- */
@@ -151,9 +174,13 @@ static int compare_files(const char *first, const char *second, double threshold
 	int status = report_read_json(&before, first) || report_read_json(&after, second) ? BENCH_USAGE : BENCH_OK;
 
 	if (!status) {
-		unsigned worse = compare_reports(stdout, before, after, threshold);
-		printf("\n%u got worse, by more than %g %% and than noise.\n", worse, threshold * 100);
-		status = worse ? BENCH_FAILED : BENCH_OK;
+		struct comparison result = {.threshold = threshold};
+		compare_reports(stdout, before, after, &result);
+		printf("\n%u of %u got worse, by more than %g %% and than noise.\n", result.worse, result.compared, threshold * 100);
+		/* To a check in CI, nothing to compare is no success. */
+		status = !result.compared ? BENCH_USAGE : result.worse ? BENCH_FAILED : BENCH_OK;
+		if (!result.compared)
+			log_error("%s and %s have no measure of a rung in common", first, second);
 	}
 	report_free(before);
 	report_free(after);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "bench/host.h"
-#include "bench/probe_blob.h"
+#include "bench/probe.h"
 #include "bench/probe_lines.h"
 #include "vmm/util/io.h"
 #include "vmm/util/parse.h"
@@ -113,11 +113,7 @@ static int take_probe(struct bench *bench, unsigned rung, const char *group)
 	struct outcome outcome = {0};
 
 	snprintf(ms, sizeof(ms), "%u", bench->probe_ms);
-	char **argv = rung_probe(&bench->ladder->rung[rung], NULL, args);
-	size_t len;
-	const void *blob = probe_blob(&len);
-	int err = argv ? launch(&outcome, argv, blob, len, bench->timeout_s) : -ENOMEM;
-	free(argv);
+	int err = probe_launch(&outcome, &bench->ladder->rung[rung], NULL, args, bench->timeout_s);
 	unsigned count = !err && !outcome.status ? probe_lines(outcome.output, line, PROBE_LINES_MAX) : 0;
 	if (!err && !count)
 		err = bench_miss(bench, rung, group, group, "", outcome_reason(&outcome));

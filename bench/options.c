@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The command line of `tinyvmm bench`: see options.h. */
+/* The command lines of `tinyvmm bench` and `tinyvmm contrast`: see options.h. */
 #include "bench/options.h"
 
 #include <stddef.h>
@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/bench.h"
+#include "bench/launch.h"
 #include "bench/measures.h"
 #include "vmm/util/log.h"
 #include "vmm/util/parse.h"
@@ -53,22 +55,31 @@ static const char *take_only(struct options *options, char *value)
 
 #define FIELD(member) offsetof(struct bench_options, member)
 
+/* What both commands take: of the ladder, and of what becomes of what was found. */
+#define LADDER_OPTIONS \
+	{.heading = "What runs"}, \
+	{.name = "disk", .letter = 'd', .value = "FILE", .take = options_take_text, .field = FIELD(ladder.disk), .takes = "a disk image", \
+	 .help = "root image of every rung but 'native'"}, \
+	{.name = "rootfs", .value = "DIR", .take = options_take_text, .field = FIELD(ladder.rootfs), .takes = "a directory", \
+	 .help = "a directory in its place: no machine then"}, \
+	{.name = "kernel", .letter = 'k', .value = "FILE", .take = options_take_text, .field = FIELD(ladder.kernel), .takes = "a kernel", \
+	 .help = "kernel of the machine ('vm')"}, \
+	{.name = "modules", .value = "DIR", .take = options_take_text, .field = FIELD(ladder.modules), .takes = "a directory", \
+	 .help = "its modules, as of tinyvmm run"}, \
+	{.name = "memory", .letter = 'm', .value = "SIZE", .take = options_take_text, .field = FIELD(ladder.memory), .takes = "a size such as 512M", \
+	 .help = "its memory (512M)"}, \
+	{.name = "also", .value = "RUNG", .repeats = true, .take = take_word, .field = FIELD(ladder.also), .takes = "NAME='COMMAND {}', or bwrap, crun or runc", \
+	 .help = "a rung besides: NAME='COMMAND {}', where {}\nstands for what is measured; or bwrap, crun or\nrunc, with --rootfs"}, \
+	{.name = "allow-emulation", .take = options_take_flag, .field = FIELD(ladder.allow_emulation), \
+	 .help = "as of tinyvmm run"}
+
+#define LOG_OPTIONS \
+	{.name = "log-level", .value = "LEVEL", .take = options_take_log_level, .takes = "error, warn, info or debug", \
+	 .help = "error, warn (default), info or debug"}, \
+	OPTIONS_HELP
+
 const struct option_def bench_option_table[] = {
-	{.heading = "What runs"},
-	{.name = "disk", .letter = 'd', .value = "FILE", .take = options_take_text, .field = FIELD(ladder.disk), .takes = "a disk image",
-	 .help = "root image of every rung but 'native'"},
-	{.name = "rootfs", .value = "DIR", .take = options_take_text, .field = FIELD(ladder.rootfs), .takes = "a directory",
-	 .help = "a directory in its place: no machine then"},
-	{.name = "kernel", .letter = 'k', .value = "FILE", .take = options_take_text, .field = FIELD(ladder.kernel), .takes = "a kernel",
-	 .help = "kernel of the machine ('vm')"},
-	{.name = "modules", .value = "DIR", .take = options_take_text, .field = FIELD(ladder.modules), .takes = "a directory",
-	 .help = "its modules, as of tinyvmm run"},
-	{.name = "memory", .letter = 'm', .value = "SIZE", .take = options_take_text, .field = FIELD(ladder.memory), .takes = "a size such as 512M",
-	 .help = "its memory (512M)"},
-	{.name = "also", .value = "RUNG", .repeats = true, .take = take_word, .field = FIELD(ladder.also), .takes = "NAME='COMMAND {}', or bwrap, crun or runc",
-	 .help = "a rung besides: NAME='COMMAND {}', where {}\nstands for what is measured; or bwrap, crun or\nrunc, with --rootfs"},
-	{.name = "allow-emulation", .take = options_take_flag, .field = FIELD(ladder.allow_emulation),
-	 .help = "as of tinyvmm run"},
+	LADDER_OPTIONS,
 	{.heading = "How"},
 	{.name = "only", .value = "LIST", .take = take_only, .takes = "names with commas between them",
 	 .help = "rungs (native, chroot, namespaces, ctr,\nunprivileged, vm), measures (start, latency, cpu,\nmemory, disk, net, density), or some of both"},
@@ -84,12 +95,24 @@ const struct option_def bench_option_table[] = {
 	{.name = "json", .value = "FILE", .take = options_take_text, .field = FIELD(json), .takes = "a file", .help = "all of it, for programs and for 'compare'"},
 	{.name = "csv", .value = "FILE", .take = options_take_text, .field = FIELD(csv), .takes = "a file", .help = "the samples"},
 	{.name = "html", .value = "FILE", .take = options_take_text, .field = FIELD(html), .takes = "a file", .help = "a page with charts, in one file"},
-	{.name = "log-level", .value = "LEVEL", .take = options_take_log_level, .takes = "error, warn, info or debug",
-	 .help = "error, warn (default), info or debug"},
-	OPTIONS_HELP,
+	LOG_OPTIONS,
 };
 
 const unsigned bench_option_count = sizeof(bench_option_table) / sizeof(*bench_option_table);
+
+const struct option_def contrast_option_table[] = {
+	LADDER_OPTIONS,
+	{.name = "only", .value = "LIST", .take = take_only, .takes = "names with commas between them",
+	 .help = "rungs: native, chroot, namespaces, ctr,\nunprivileged, vm"},
+	{.name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "seconds",
+	 .help = "for each single run (300)"},
+	{.heading = "Result"},
+	{.name = "json", .value = "FILE", .take = options_take_text, .field = FIELD(json), .takes = "a file", .help = "all of it, for programs"},
+	{.name = "html", .value = "FILE", .take = options_take_text, .field = FIELD(html), .takes = "a file", .help = "a page with the ladder drawn, in one file"},
+	LOG_OPTIONS,
+};
+
+const unsigned contrast_option_count = sizeof(contrast_option_table) / sizeof(*contrast_option_table);
 
 static void print_help(void)
 {
@@ -111,16 +134,37 @@ static void print_help(void)
 	     "    2  the command line is at fault");
 }
 
-static unsigned check(const struct bench_options *o)
+static void print_contrast_help(void)
+{
+	puts("tinyvmm contrast tells what a program sees, and what it can do, on each rung of a\n"
+	     "ladder of isolation: on the bare host (native), in a chroot, in namespaces, in a\n"
+	     "container (ctr), in an unprivileged one, and in a virtual machine (vm).\n"
+	     "\n"
+	     "  tinyvmm contrast [--disk FILE|--rootfs DIR] [--kernel FILE] [OPTION]...\n"
+	     "\n"
+	     "Each attempt is made against a target of its own, and is undone where it succeeds.\n"
+	     "A rung that this host can't give is left out, with the reason.");
+	options_print_help(contrast_option_table, contrast_option_count);
+	puts("\nExample:\n"
+	     "  tinyvmm contrast -d rootfs.img -k bzImage --html contrast.html\n"
+	     "\nExit status: 0, or\n"
+	     "    1  it could not be found out, or written\n"
+	     "    2  the command line is at fault");
+}
+
+/* How many faults there are. */
+static unsigned check(const struct bench_options *o, bool measures)
 {
 	unsigned faults = 0;
 
 	if (o->ladder.disk && o->ladder.rootfs) {
-		log_error("--disk and --rootfs: one root image is measured on all rungs, so give one of them");
+		log_error("--disk and --rootfs: all rungs have one root image, so give one of them");
 		faults++;
 	}
-	if (o->command && o->groups) {
-		log_error("--only %s: that is a measure of our own, and with a COMMAND that is what is measured", o->groups[0]);
+	if (o->groups && (o->command || !measures)) {
+		log_error(measures ? "--only %s: that is a measure of our own, and with a COMMAND that is what is measured"
+				   : "--only %s: that is a measure of 'tinyvmm bench': give names of rungs",
+			  o->groups[0]);
 		faults++;
 	}
 	if (o->density && o->command) {
@@ -130,25 +174,44 @@ static unsigned check(const struct bench_options *o)
 	return faults;
 }
 
+static enum bench_parsed parse(struct bench_options *o, struct options *options, int argc, char **argv)
+{
+	*o = (struct bench_options){.ladder.memory = "512M", .timeout_s = TIMEOUT_S, .seed = 1};
+	options->target = o;
+	if (!options_parse(options, argc, argv))
+		return BENCH_DONE;
+	if (!o->rounds)
+		o->rounds = o->quick ? QUICK_ROUNDS : ROUNDS;
+	o->ladder.only = (const char *const *)o->rungs;
+	return options->faults + check(o, options->command) ? BENCH_BAD : BENCH_RUN;
+}
+
 enum bench_parsed bench_options_parse(struct bench_options *o, int argc, char **argv)
 {
 	struct options options = {
 		.program = "tinyvmm bench",
 		.defs = bench_option_table,
 		.def_count = bench_option_count,
-		.target = o,
 		.command = &o->command,
 		.help = print_help,
 		.command_hint = "; a command to measure stands after '--', and 'compare' comes first",
 	};
 
-	*o = (struct bench_options){.ladder.memory = "512M", .timeout_s = TIMEOUT_S, .seed = 1};
-	if (!options_parse(&options, argc, argv))
-		return BENCH_DONE;
-	if (!o->rounds)
-		o->rounds = o->quick ? QUICK_ROUNDS : ROUNDS;
-	o->ladder.only = (const char *const *)o->rungs;
-	return options.faults + check(o) ? BENCH_BAD : BENCH_RUN;
+	return parse(o, &options, argc, argv);
+}
+
+enum bench_parsed contrast_options_parse(struct bench_options *o, int argc, char **argv)
+{
+	struct options options = {
+		.program = "tinyvmm contrast",
+		.defs = contrast_option_table,
+		.def_count = contrast_option_count,
+		.help = print_contrast_help,
+	};
+	enum bench_parsed parsed = parse(o, &options, argc, argv);
+
+	o->ladder.network = true;
+	return parsed;
 }
 
 void bench_options_free(struct bench_options *o)
@@ -156,4 +219,18 @@ void bench_options_free(struct bench_options *o)
 	free(o->ladder.also);
 	free(o->groups);
 	free(o->rungs);
+}
+
+int bench_on_ladder(enum bench_parsed parsed, struct bench_options *o, int (*act)(struct bench_options *o, struct ladder *ladder))
+{
+	struct ladder *ladder = NULL;
+	int status = parsed == BENCH_BAD ? BENCH_USAGE : BENCH_OK;
+
+	if (parsed == BENCH_RUN && (launch_signals() || ladder_new(&ladder, &o->ladder)))
+		status = BENCH_USAGE;
+	else if (parsed == BENCH_RUN && act(o, ladder))
+		status = BENCH_FAILED;
+	ladder_free(ladder);
+	bench_options_free(o);
+	return launch_interrupted() ? 128 + launch_interrupted() : status;
 }

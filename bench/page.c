@@ -53,24 +53,14 @@ static void method(const struct report *report, FILE *out)
 
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)report->seed);
 	page_put(out,
-		 "<h2 id=\"method\">How it was measured</h2><p>$u warm-up rounds, whose samples don’t count, then $u rounds. In each round every rung "
-		 "has its turn, so that what drifts on the machine hits all alike. What is said of the samples is their median, with a 95\u202f% "
-		 "interval by the percentile bootstrap ($u resamples, seed $s). A ratio is one median over another, both resampled. Outliers "
+		 "<h2 id=\"method\">How it was measured</h2><p>$u warm-up rounds, whose samples don’t count, then $u rounds. In each round "
+		 "every rung "
+		 "has its turn, so that what drifts on the machine hits all alike. What is said of the samples is their median, with a "
+		 "95\u202f% "
+		 "interval by the percentile bootstrap ($u resamples, seed $s). A ratio is one median over another, both resampled. "
+		 "Outliers "
 		 "lie beyond 1.5 interquartile ranges of the quartiles; they are shown, counted, and stay in.</p>\n",
 		 report->warmups, report->rounds, STATS_RESAMPLES, seed);
-}
-
-static void skipped(const struct report *report, FILE *out)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < report->rung_count; i++) {
-		if (report->rung[i].skipped)
-			page_put(out, count++ ? "<li><b>$s</b>: $s</li>\n" : "<aside><h2>Not measured on this machine</h2><ul><li><b>$s</b>: $s</li>\n",
-				 report->rung[i].name, report->rung[i].skipped);
-	}
-	if (count)
-		page_put(out, "</ul></aside>\n");
 }
 
 static bool takes_part(const struct report *report, unsigned rung)
@@ -84,13 +74,13 @@ static bool takes_part(const struct report *report, unsigned rung)
 
 static void overview(const struct report *report, const cells_of_measure *cells, FILE *out)
 {
-	page_put(out, "<h2>At a glance</h2><p class=\"s\">Medians, and below each its ratio to the first of its row.</p>"
-		      "<div class=\"t\" role=\"region\" tabindex=\"0\" aria-label=\"At a glance\"><table><thead><tr><th scope=\"col\">Measure</th>");
+	page_put(out, "<h2>At a glance</h2><p class=\"s\">Medians, and below each its ratio to the first of its row.</p>");
+	page_table(out, "Medians", "Measure");
 	for (unsigned r = 0; r < report->rung_count; r++) {
 		if (takes_part(report, r))
-			page_put(out, "<th scope=\"col\">$s</th>", report->rung[r].name);
+			page_heading(out, report->rung[r].name);
 	}
-	page_put(out, "</tr></thead><tbody>\n");
+	page_rows(out);
 	for (unsigned i = 0; i < report->measure_count; i++) {
 		const struct report_measure *measure = &report->measure[i];
 		page_put(out, "<tr><th scope=\"row\"><a href=\"#m$u\">$s</a><small>$s$s</small></th>", i, measure->title, measure->unit,
@@ -108,30 +98,32 @@ static void overview(const struct report *report, const cells_of_measure *cells,
 		}
 		page_put(out, "</tr>\n");
 	}
-	page_put(out, "</tbody></table></div>\n");
+	page_table_end(out);
 }
 
 static void numbers(const struct report *report, const struct report_measure *measure, const struct cell *cells, unsigned base, FILE *out)
 {
-	page_put(out,
-		 "<details$s><summary>The numbers</summary><div class=\"t\" role=\"region\" tabindex=\"0\" aria-label=\"Numbers: $s\"><table><thead><tr>"
-		 "<th scope=\"col\">Rung</th><th scope=\"col\">Median</th><th scope=\"col\">95\u202f% interval</th><th scope=\"col\">× $s</th>"
-		 "<th scope=\"col\">p95</th><th scope=\"col\">Min</th><th scope=\"col\">Max</th><th scope=\"col\">Outliers</th>"
-		 "<th scope=\"col\">Samples</th></tr></thead><tbody>\n",
-		 report->measure_count <= OPEN_MAX ? " open" : "", measure->title, report->rung[base].name);
+	static const char headings[][16] = {"Median", "95\u202f% interval", "Ratio", "p95", "Min", "Max", "Outliers", "Samples"};
+
+	page_put(out, "<details$s><summary>The numbers</summary>", report->measure_count <= OPEN_MAX ? " open" : "");
+	page_table(out, measure->title, "Rung");
+	for (unsigned i = 0; i < sizeof(headings) / sizeof(*headings); i++)
+		page_heading(out, headings[i]);
+	page_rows(out);
 	for (unsigned r = 0; r < report->rung_count; r++) {
 		const struct stats *stats = &cells[r].stats;
 		const struct stats_ratio *ratio = &cells[r].ratio;
 		if (stats->count == 0)
 			continue;
-		page_put(out, "<tr><th scope=\"row\">$s</th><td>$n</td><td>$n – $n</td><td>", report->rung[r].name, stats->median, stats->low,
-			 stats->high);
+		page_put(out, "<tr><th scope=\"row\">$s</th><td>$n</td><td>$n – $n</td><td>", report->rung[r].name, stats->median,
+			 stats->low, stats->high);
 		if (r != base && ratio->ratio > 0)
 			page_put(out, "$n<small>$n – $n</small>", ratio->ratio, ratio->low, ratio->high);
 		page_put(out, "</td><td>$n</td><td>$n</td><td>$n</td><td>$u</td><td>$u</td></tr>\n", stats->p95, stats->min, stats->max,
 			 stats->outliers, stats->count);
 	}
-	page_put(out, "</tbody></table></div></details>\n");
+	page_table_end(out);
+	page_put(out, "</details>\n");
 }
 
 static void section(const struct report *report, unsigned number, const struct cell *cells, FILE *out)
@@ -139,8 +131,8 @@ static void section(const struct report *report, unsigned number, const struct c
 	const struct report_measure *measure = &report->measure[number];
 	unsigned base = base_of(report, measure);
 
-	page_put(out, "<section><h2 id=\"m$u\">$s</h2><p class=\"s\">$s$s$s$s</p>\n", number, measure->title, measure->unit, *measure->unit ? ", " : "",
-		 measure->more_is_better ? "more is better" : "less is better",
+	page_put(out, "<section><h2 id=\"m$u\">$s</h2><p class=\"s\">$s$s$s$s</p>\n", number, measure->title, measure->unit,
+		 *measure->unit ? ", " : "", measure->more_is_better ? "more is better" : "less is better",
 		 chart_is_log(cells, report->rung_count) ? ". The scale is logarithmic: equal distances are equal factors." : "");
 	if (base < report->rung_count) {
 		page_put(out, "<figure>");
@@ -165,15 +157,19 @@ int page_report(const struct report *report, FILE *out)
 	for (unsigned i = 0; !err && i < report->measure_count; i++)
 		err = calculate(report, &report->measure[i], cells[i]);
 	if (!err) {
-		page_open(out, "tinyvmm bench", report->command ? report->command : "What isolation costs on this machine", report->command);
+		page_open(out, "tinyvmm bench", report->command ? report->command : "What isolation costs on this machine",
+			  report->command);
 		page_put(out, "<p class=\"s\">$s, $s</p>\n", report->program, report->time);
 		page_list(out, "<aside><h2>⚠ Before these numbers are used</h2><ul>", report->warning, report->warning_count);
-		skipped(report, out);
+		for (unsigned i = 0; i < report->rung_count; i++)
+			page_skipped(out, report->rung[i].name, report->rung[i].skipped);
 		if (report->measure_count > 1)
 			overview(report, cells, out);
 		if (report->measure_count > 0)
-			page_put(out, "<h2>Each measure</h2><p class=\"s\">Bars reach to the median, and the bracket around their end is its 95\u202f% "
-				      "interval. Each dot is one sample, the first on top; a ring is an outlier. The dotted line stands at the first rung’s "
+			page_put(out, "<h2>Each measure</h2><p class=\"s\">Bars reach to the median, and the bracket around their end is "
+				      "its 95\u202f% "
+				      "interval. Each dot is one sample, the first on top; a ring is an outlier. The dotted line stands at "
+				      "the first rung’s "
 				      "median; × is the ratio to it.</p>\n");
 		else
 			page_put(out, "<p>This report holds no measures.</p>\n");

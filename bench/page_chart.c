@@ -11,13 +11,12 @@
 
 #include "bench/page_impl.h"
 
-#define ROW 56u    /* pixels */
-#define STRIP 26u  /* from a row's top to its bar's */
-#define BAR 18u    /* its height */
-#define INSET 0.8   /* percent: room for half a dot at each end */
-#define DOTS_MAX 1000 /* beyond these, dots that would cover each other are drawn once */
+#define ROW 56u         /* pixels */
+#define STRIP 26u       /* from a row's top to its bar's */
+#define BAR 18u         /* its height */
+#define DOTS_MAX 1000   /* beyond these, dots that would cover each other are drawn once */
 #define DRAWN_MAX 1e300 /* the difference of two must be one that a double holds */
-#define SPAN_MAX 50 /* times the smallest: more than that can't be seen on one scale but a logarithmic one */
+#define SPAN_MAX 50     /* times the smallest: more than that can't be seen on one scale but a logarithmic one */
 
 struct axis {
 	bool log;
@@ -71,7 +70,7 @@ static double place(const struct axis *axis, double value)
 {
 	double at = axis->log ? log10_of(value) : value;
 
-	return INSET + (100 - 2 * INSET) * ((at - axis->low) / (axis->high - axis->low));
+	return 100 * ((at - axis->low) / (axis->high - axis->low));
 }
 
 bool chart_is_log(const struct cell *cells, unsigned rungs)
@@ -106,21 +105,23 @@ static void extremes(const struct cell *cells, unsigned rungs, double *low, doub
 	}
 }
 
-/* 1, 2 or 5 times a power of ten, so that some four of them fill the range. */
+/* 1, 2 or 5 times a power of ten, so that three to six of them fill the range. */
 static double step_of(double range)
 {
-	double decade = power_of_10((int)floor_of(log10_of(range / 4)));
-	double part = range / 4 / decade;
+	double decade = power_of_10((int)floor_of(log10_of(range / 6)));
+	double part = range / 6 / decade;
 
 	return decade * (part > 5 ? 10 : part > 2 ? 5 : part > 1 ? 2 : 1);
 }
 
-static void tick(FILE *out, double x, unsigned height, double value, const char *unit)
+/* Of a class whose every second one a phone leaves out; or of none. */
+static void tick(FILE *out, const char *class, double x, unsigned height, double value, const char *unit)
 {
 	const char *anchor = x < 4 ? "start" : x > 94 ? "end" : "middle";
 
-	page_put(out, "<line class=\"g\" x1=\"$x\" x2=\"$x\" y1=\"0\" y2=\"$u\"/><text class=\"q\" text-anchor=\"$s\" x=\"$x\" y=\"$u\">$t", x, x,
-		 height, anchor, x < 4 ? 0 : x > 94 ? 100.0 : x, height + 18, value);
+	page_put(out,
+		 "<line class=\"g\" x1=\"$x\" x2=\"$x\" y1=\"0\" y2=\"$u\"/><text class=\"q$s\" text-anchor=\"$s\" x=\"$x\" y=\"$u\">$t", x,
+		 x, height, class, anchor, x, height + 18, value);
 	page_put(out, unit && *unit ? "\u2009$c</text>" : "</text>", unit);
 }
 
@@ -130,11 +131,19 @@ static struct axis axis_draw(FILE *out, bool log, double low, double high, unsig
 	struct axis axis = {.log = log};
 
 	if (log) {
-		axis.low = floor_of(log10_of(low));
-		axis.high = -floor_of(-log10_of(high));
-		int stride = (int)(axis.high - axis.low) / 6 + 1;
-		for (int i = (int)axis.low; i <= axis.high; i += stride)
-			tick(out, place(&axis, power_of_10(i)), height, power_of_10(i), i + stride > axis.high ? unit : NULL);
+		double from = log10_of(low), span = log10_of(high) - from;
+		axis.low = from - span / 30;
+		axis.high = from + span + span / 30;
+		/* Downwards: the highest one has the unit. */
+		for (int i = (int)floor_of(axis.high); i >= axis.low - 1; i -= (int)span / 6 + 1) {
+			for (int digit = span < 2 ? 5 : 1; digit > 0; digit /= 2) {
+				double x = place(&axis, digit * power_of_10(i));
+				if (x < 0 || x > 100)
+					continue;
+				tick(out, "", x, height, digit * power_of_10(i), unit);
+				unit = NULL;
+			}
+		}
 		return axis;
 	}
 	low = low < 0 ? low : 0;
@@ -146,7 +155,7 @@ static struct axis axis_draw(FILE *out, bool log, double low, double high, unsig
 	axis.low = first * step;
 	axis.high = last * step;
 	for (int i = first; i <= last; i++)
-		tick(out, place(&axis, i * step), height, i * step, i == last ? unit : NULL);
+		tick(out, " e", place(&axis, i * step), height, i * step, i == last ? unit : NULL);
 	return axis;
 }
 
@@ -160,7 +169,8 @@ static void dots(FILE *out, const struct axis *axis, const struct report_series 
 		unsigned y = series->count > 1 ? 3 + (BAR - 6) * i / (series->count - 1) : BAR / 2;
 		bool outlier = value < stats->q1 - fence || value > stats->q3 + fence, *drawn = &seen[(int)(x * 10)][y];
 		if (!*drawn || series->count <= DOTS_MAX)
-			page_put(out, "<circle class=\"$s\" cx=\"$x\" cy=\"$u\" r=\"$s\"/>", outlier ? "o" : "d", x, top + y, outlier ? "3" : "2.2");
+			page_put(out, "<circle class=\"$s\" cx=\"$x\" cy=\"$u\" r=\"$s\"/>", outlier ? "o" : "d", x, top + y,
+				 outlier ? "3" : "2.2");
 		*drawn = true;
 	}
 }
@@ -172,18 +182,18 @@ static void line(FILE *out, const char *class, double x1, double x2, unsigned y1
 
 static void strip(FILE *out, const struct axis *axis, const struct report_series *series, const struct stats *stats, unsigned top)
 {
-	double zero = axis->log ? INSET : place(axis, 0), median = place(axis, stats->median);
+	double zero = axis->log ? 0 : place(axis, 0), median = place(axis, stats->median);
 	double low = place(axis, stats->low), high = place(axis, stats->high);
 	unsigned middle = top + BAR / 2;
 
 	/* On a logarithmic scale a length means nothing: a thin line leads to the median. */
 	page_put(out, "<rect class=\"f\" x=\"$x\" y=\"$u\" width=\"$x\" height=\"$u\"/>", median < zero ? median : zero,
 		 axis->log ? middle - 1 : top, median < zero ? zero - median : median - zero, axis->log ? 2 : BAR);
-	dots(out, axis, series, stats, top);
 	line(out, "m", median, median, top, top + BAR);
-	line(out, "m", low, high, middle, middle);
-	line(out, "m", low, low, middle - 5, middle + 5);
-	line(out, "m", high, high, middle - 5, middle + 5);
+	line(out, "i", low, high, middle, middle);
+	line(out, "i", low, low, middle - 5, middle + 5);
+	line(out, "i", high, high, middle - 5, middle + 5);
+	dots(out, axis, series, stats, top);
 }
 
 void chart_draw(FILE *out, const struct report *report, const struct report_measure *measure, const struct cell *cells, unsigned base)
@@ -211,11 +221,11 @@ void chart_draw(FILE *out, const struct report *report, const struct report_meas
 		const struct cell *cell = &cells[i];
 		if (cell->stats.count == 0)
 			continue;
-		page_put(out, "<text class=\"b\" y=\"$u\">$c</text><text class=\"b\" x=\"100%\" y=\"$u\" text-anchor=\"end\">$n $c", top + 17,
-			 report->rung[i].name, top + 17, cell->stats.median, measure->unit);
+		page_put(out, "<text class=\"b\" y=\"$u\">$c</text><text class=\"b\" x=\"100%\" y=\"$u\" text-anchor=\"end\">", top + 17,
+			 report->rung[i].name, top + 17);
 		if (i != base && cell->ratio.ratio > 0)
-			page_put(out, "<tspan class=\"q\">\u2002$n×</tspan>", cell->ratio.ratio);
-		page_put(out, "</text>");
+			page_put(out, "<tspan class=\"q\">$n×\u2003</tspan>", cell->ratio.ratio);
+		page_put(out, "$n $c</text>", cell->stats.median, measure->unit);
 		strip(out, &axis, &measure->series[i], &cell->stats, top + STRIP);
 		top += ROW;
 	}

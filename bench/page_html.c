@@ -10,7 +10,7 @@
 #include "bench/page.h"
 #include "vmm/util/blob.h"
 
-#define CHART_TEXT 26 /* characters */
+#define CHART_TEXT 18 /* characters */
 
 static const void *page_css(size_t *len);
 BLOB(page_css, "bench/page.css")
@@ -128,16 +128,53 @@ void page_list(FILE *out, const char *markup, char *const *text, unsigned count)
 	page_put(out, "</ul></aside>\n");
 }
 
-int page_write_report(const struct report *report, const char *path)
+void page_table(FILE *out, const char *label, const char *heading)
+{
+	page_put(out, "<div role=\"region\" tabindex=\"0\" aria-label=\"$s\"><table><thead><tr>", label);
+	page_heading(out, heading);
+}
+
+void page_heading(FILE *out, const char *heading)
+{
+	page_put(out, "<th scope=\"col\">$s</th>", heading);
+}
+
+void page_rows(FILE *out)
+{
+	page_put(out, "</tr></thead><tbody>\n");
+}
+
+void page_table_end(FILE *out)
+{
+	page_put(out, "</tbody></table></div>\n");
+}
+
+void page_skipped(FILE *out, const char *name, const char *why)
+{
+	if (why)
+		page_put(out, "<p class=\"s\"><b>$s</b> is left out: $s</p>\n", name, why);
+}
+
+static int write_page(const struct report *report, const struct contrast *contrast, const char *path)
 {
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
-	bool whole = out && !page_report(report, out);
+	bool whole = out && !(contrast ? page_contrast(contrast, out) : page_report(report, out));
 
 	if (out && fclose(out))
 		whole = false;
 	int err = report_write_file(path, whole ? text : NULL, len);
 	free(text);
 	return err;
+}
+
+int page_write_report(const struct report *report, const char *path)
+{
+	return write_page(report, NULL, path);
+}
+
+int page_write_contrast(const struct contrast *contrast, const char *path)
+{
+	return write_page(NULL, contrast, path);
 }

@@ -25,6 +25,13 @@ void page_open(FILE *out, const char *kind, const char *heading, bool code);
 int page_close(FILE *out, const char *program);
 /* A heading and a list; nothing without texts. */
 void page_list(FILE *out, const char *markup, char *const *text, unsigned count);
+/* A table that scrolls within itself, open in its row of headings; the next heading; the row's end; the table's. */
+void page_table(FILE *out, const char *label, const char *heading);
+void page_heading(FILE *out, const char *heading);
+void page_rows(FILE *out);
+void page_table_end(FILE *out);
+/* Why a rung is not there, where there is a reason. */
+void page_skipped(FILE *out, const char *name, const char *why);
 
 /* What is said of a measure on a rung. `count` of its stats is 0 where there are no samples. */
 struct cell {

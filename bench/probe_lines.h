@@ -3,8 +3,10 @@
 #ifndef BENCH_PROBE_LINES_H
 #define BENCH_PROBE_LINES_H
 
+#include "guest/probe.h"
+
 #define PROBE_LINES_MAX 64
-#define PROBE_FIELD_MAX 60 /* bytes of each */
+#define PROBE_FIELD_MAX PROBE_TEXT_MAX /* bytes of each */
 
 struct probe_line {
 	char *name, *value, *text;

@@ -12,12 +12,57 @@
 #include "vmm/util/io.h"
 #include "vmm/util/log.h"
 
+/* --- texts ------------------------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * The length of the character that begins here if it may be shown, otherwise 0. UTF-8 by RFC 3629, 4. Not shown: C0 and C1 controls
+ * (ECMA-48), and what embeds or isolates text of another direction (Unicode UAX 9, 2), behind which a line can be made to read otherwise
+ * than it is.
+ */
+static unsigned shown(const unsigned char *at)
+{
+	unsigned len = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2, code = at[0] & (0x7fu >> len);
+
+	if (at[0] < 0x80)
+		return at[0] >= ' ' && at[0] != 0x7f;
+	if (at[0] < 0xc2 || at[0] > 0xf4)
+		return 0;
+	for (unsigned i = 1; i < len; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (at[i] & 0x3f);
+	}
+	bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+	return code < (len == 2 ? 0xa0 : len == 3 ? 0x800u : 0x10000) || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) || turns ? 0 : len;
+}
+
+char *report_text(const char *text)
+{
+	char *copy = malloc(strnlen(text, REPORT_TEXT_MAX) + 1);
+	size_t used = 0;
+
+	if (!copy)
+		return NULL;
+	while (*text) {
+		unsigned len = shown((const unsigned char *)text), bytes = len ? len : 1;
+		if (used + bytes > REPORT_TEXT_MAX)
+			break;
+		memcpy(copy + used, len ? text : "?", bytes);
+		used += bytes;
+		text += bytes;
+	}
+	copy[used] = '\0';
+	return copy;
+}
+
+/* --- what is in it ----------------------------------------------------------------------------------------------------------------------- */
+
 struct report *report_new(const char *program)
 {
 	struct report *report = calloc(1, sizeof(*report));
 
 	if (report)
-		report->program = strdup(program);
+		report->program = report_text(program);
 	if (report && !report->program) {
 		free(report);
 		return NULL;
@@ -61,7 +106,7 @@ int report_add_fact(struct report *report, const char *name, const char *value)
 
 	if (report->fact_count == REPORT_FACTS_MAX)
 		return -ENOSPC;
-	*fact = (struct report_fact){strdup(name), strdup(value)};
+	*fact = (struct report_fact){report_text(name), report_text(value)};
 	report->fact_count++;
 	return fact->name && fact->value ? 0 : -ENOMEM;
 }
@@ -70,7 +115,7 @@ int report_add_warning(struct report *report, const char *text)
 {
 	if (report->warning_count == REPORT_FACTS_MAX)
 		return -ENOSPC;
-	char *copy = report->warning[report->warning_count] = strdup(text);
+	char *copy = report->warning[report->warning_count] = report_text(text);
 	report->warning_count += copy != NULL;
 	return copy ? 0 : -ENOMEM;
 }
@@ -81,7 +126,7 @@ int report_add_rung(struct report *report, const char *name, const char *skipped
 
 	if (report->rung_count == REPORT_RUNGS_MAX)
 		return -ENOSPC;
-	*rung = (struct report_rung){strdup(name), skipped ? strdup(skipped) : NULL};
+	*rung = (struct report_rung){report_text(name), skipped ? report_text(skipped) : NULL};
 	report->rung_count++;
 	return rung->name && (!skipped || rung->skipped) ? 0 : -ENOMEM;
 }
@@ -121,7 +166,7 @@ struct report_measure *report_measure(struct report *report, const char *name, c
 		return m;
 	if (place == REPORT_MEASURES_MAX)
 		return NULL;
-	*m = (struct report_measure){.name = strdup(name), .title = strdup(title), .unit = strdup(unit), .more_is_better = more_is_better};
+	*m = (struct report_measure){.name = report_text(name), .title = report_text(title), .unit = report_text(unit), .more_is_better = more_is_better};
 	report->measure_count++;
 	return m->name && m->title && m->unit ? m : NULL;
 }
@@ -150,16 +195,16 @@ int report_miss(struct report *report, struct report_measure *measure, unsigned 
 	if (rung >= report->rung_count)
 		return -EINVAL;
 	if (!measure->series[rung].missing)
-		measure->series[rung].missing = strdup(why);
+		measure->series[rung].missing = report_text(why);
 	return measure->series[rung].missing ? 0 : -ENOMEM;
 }
 
 /* --- files ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Anything but a plain file stays what it is: a device, a pipe. */
+/* Anything but a plain file stays what it is: a device, a pipe, a link to whatever it is. */
 static int write_into(const char *path, const char *text, size_t len)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
 	int err = fd < 0 ? -errno : write_full(fd, text, len);
 
 	close_fd(&fd);
@@ -169,7 +214,7 @@ static int write_into(const char *path, const char *text, size_t len)
 int report_write_file(const char *path, const char *text, size_t len)
 {
 	struct stat st;
-	bool plain = stat(path, &st) || S_ISREG(st.st_mode);
+	bool plain = lstat(path, &st) || S_ISREG(st.st_mode);
 	int err = !text ? -ENOMEM : plain ? write_file_atomic(path, text, len, 0644) : write_into(path, text, len);
 
 	if (err)
@@ -179,7 +224,7 @@ int report_write_file(const char *path, const char *text, size_t len)
 
 /* --- CSV -------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Quoted as RFC 4180 has it; lines end as all others here. */
+/* And its comma. Quoted as RFC 4180 has it; lines end as all others here. */
 static void put_field(FILE *out, const char *text)
 {
 	bool plain = !strpbrk(text, ",\"\r\n");
@@ -188,19 +233,16 @@ static void put_field(FILE *out, const char *text)
 		(void)fputc('"', out);
 	for (; *text; text++)
 		(void)fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
-	if (!plain)
-		(void)fputc('"', out);
+	(void)fputs(plain ? "," : "\",", out);
 }
 
 static void put_series(FILE *out, const struct report_measure *m, const char *rung, const struct report_series *series)
 {
 	for (unsigned i = 0; i < series->count; i++) {
 		put_field(out, m->name);
-		(void)fputc(',', out);
 		put_field(out, m->unit);
-		(void)fputc(',', out);
 		put_field(out, rung);
-		(void)fprintf(out, ",%u,%.9g\n", i + 1, series->sample[i]);
+		(void)fprintf(out, "%u,%.9g\n", i + 1, series->sample[i]);
 	}
 }
 

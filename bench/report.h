@@ -9,6 +9,7 @@
 #define BENCH_REPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -19,6 +20,7 @@
 #define REPORT_FACTS_MAX 32
 #define REPORT_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-" /* of rungs and measures */
 #define REPORT_BYTES_MAX (16u << 20) /* of a JSON file */
+#define REPORT_TEXT_MAX 4096	     /* bytes of a text */
 
 struct report_fact {
 	char *name, *value; /* "kernel", "Linux 6.1.0-18-amd64" */
@@ -46,7 +48,7 @@ struct report_measure {
 struct report {
 	char *program; /* "tinyvmm 0.1.0" */
 	char *time;    /* RFC 3339, UTC */
-	char *command; /* of the user's, as one line; NULL: the measures of our own */
+	char *command; /* of the user's, as one line, by report_text(); NULL: the measures of our own */
 	uint64_t seed;
 	unsigned rounds, warmups;
 	struct report_fact fact[REPORT_FACTS_MAX];
@@ -63,6 +65,12 @@ struct report {
 struct report *report_new(const char *program);
 void report_free(struct report *report); /* accepts NULL */
 
+/*
+ * A copy that every form of a report can hold, and a terminal may get: control characters, those that turn the direction of writing, and what is no UTF-8 have
+ * become '?'; beyond REPORT_TEXT_MAX bytes it is cut. NULL: no memory. What the calls below are given becomes such a copy.
+ */
+char *report_text(const char *text);
+
 /* Each returns 0 or a negative errno: -ENOMEM, -ENOSPC where a table is full. */
 int report_add_fact(struct report *report, const char *name, const char *value);
 int report_add_warning(struct report *report, const char *text);
@@ -70,7 +78,7 @@ int report_add_warning(struct report *report, const char *text);
 int report_add_rung(struct report *report, const char *name, const char *skipped);
 /* The measure of this name, added where it is new (then in this unit and sense); NULL: the table is full, or no memory. */
 struct report_measure *report_measure(struct report *report, const char *name, const char *title, const char *unit, bool more_is_better);
-/* -EINVAL: a value that is no finite number, or a rung that is not in the report. */
+/* -EINVAL: a value that is no finite number, or a rung that is not in the report. -ENOSPC: REPORT_SAMPLES_MAX. */
 int report_add_sample(struct report *report, struct report_measure *measure, unsigned rung, double value);
 /* Why a rung has no samples of a measure; the first reason stays. */
 int report_miss(struct report *report, struct report_measure *measure, unsigned rung, const char *why);

@@ -8,8 +8,14 @@
 
 #include "bench/report.h"
 
-/* In lines of at most `columns`, where names and reasons let it: on a narrow one the bars go first. `blocks`: bars of Unicode's block elements, else of '#'. */
+/*
+ * In lines of at most `columns`, where names let it: on a narrow one the bars go first, then the 95th percentile, then the interval. `blocks`: bars of Unicode's block
+ * elements, else of '#'.
+ */
 void table_print(FILE *out, const struct report *report, unsigned columns, bool blocks);
+
+/* A terminal on which text is UTF-8, by the locale. */
+bool table_may_have_blocks(int fd);
 
 /* Three to four significant digits; size bytes are room for any. Returns text. */
 #define TABLE_NUMBER_MAX 32

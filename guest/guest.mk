@@ -24,11 +24,16 @@ $(BUILD)/guest/reaper: guest/reaper.c guest/init_parse.c $(wildcard guest/*.h) g
 $(BUILD)/ctr/reaper_blob.o: $(BUILD)/guest/reaper
 
 # What measures from inside a rung of `tinyvmm bench`.
-$(BUILD)/guest/probe: guest/probe.c guest/init_memory.c $(wildcard guest/*.h) guest/guest.mk
-	@mkdir -p $(@D)
-	$(Q)echo "  GUEST $@"; $(CC) -I. -DGUEST_SYS_H='"guest/sys_$(ARCH).h"' $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ guest/probe.c guest/init_memory.c
+PROBE_SOURCES := $(wildcard guest/probe*.c) guest/init_memory.c
 
-$(BUILD)/bench/probe_blob.o: $(BUILD)/guest/probe
+$(BUILD)/guest/probe: $(PROBE_SOURCES) $(wildcard guest/*.h) guest/guest.mk
+	@mkdir -p $(@D)
+	$(Q)echo "  GUEST $@"; $(CC) -I. -DGUEST_SYS_H='"guest/sys_$(ARCH).h"' $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ $(PROBE_SOURCES)
+
+$(BUILD)/guest/probe.gz: $(BUILD)/guest/probe
+	$(Q)gzip -9n <$< >$@
+
+$(BUILD)/bench/probe.o: $(BUILD)/guest/probe.gz
 
 # The bare-metal test guest (guest/bare): boots instead of a kernel, and comes in two ways. On x86_64 one is an ELF file with a PVH note,
 # the other has none and is started at its 64-bit entry; on AArch64 they are Images, one at the beginning of RAM, the other behind it.

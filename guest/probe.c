@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a rung costs a program, measured from inside: see probe.h. */
+/* guest/probe: the command line, results, and what a rung costs a program, measured from inside. See probe.h. */
 #include "guest/probe.h"
 
+#include "guest/probe_impl.h"
 #include "guest/sys.h"
 #include "guest/text.h"
 
@@ -22,19 +23,80 @@ static long now_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-static void say(const char *name, unsigned long value, const char *unit)
+/* --- results, and what is read ----------------------------------------------------------------------------------------------- */
+
+static void add_field(struct text *t, const char *field)
 {
-	char line[128];
+	size_t begin = t->len;
+
+	for (; *field && t->len - begin < PROBE_TEXT_MAX; field++) {
+		char c = *field >= '!' && *field <= '~' ? *field : ' ';
+		if (c != ' ' || (t->len > begin && t->buf[t->len - 1] != ' '))
+			text_add_bytes(t, &c, 1);
+	}
+	while (t->len > begin && t->buf[t->len - 1] == ' ')
+		t->len--;
+	if (t->len == begin)
+		text_add(t, "-");
+}
+
+void probe_say(const char *name, const char *value, const char *text)
+{
+	char line[3 * PROBE_TEXT_MAX + 4];
 	struct text t = text_in(line, sizeof(line));
 
-	text_add(&t, name);
+	add_field(&t, name);
 	text_add(&t, "\t");
-	text_add_number(&t, value);
+	add_field(&t, value);
 	text_add(&t, "\t");
-	text_add(&t, unit);
+	add_field(&t, text);
 	text_add(&t, "\n");
 	sys_write(1, line, t.len);
 }
+
+void probe_say_number(const char *name, unsigned long value, const char *text)
+{
+	char digits[24];
+	struct text t = text_in(digits, sizeof(digits));
+
+	text_add_number(&t, value);
+	probe_say(name, digits, text);
+}
+
+int probe_mount(const char *type)
+{
+	int context = (int)SYS2(fsopen, type, FSOPEN_CLOEXEC);
+	long err = context < 0 ? context : SYS5(fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+
+	if (err >= 0)
+		err = SYS3(fsmount, context, FSMOUNT_CLOEXEC, 0);
+	if (context >= 0)
+		sys_close(context);
+	return (int)err;
+}
+
+int probe_proc(void)
+{
+	static int fd; /* 0: not opened yet */
+	struct statx st;
+
+	if (!fd)
+		fd = sys_statx(AT_FDCWD, "/proc/self/ns", 0, &st) < 0 ? probe_mount("proc") : sys_open("/proc", O_PATH | O_DIRECTORY, 0);
+	return fd;
+}
+
+long probe_read(int dir, const char *path, char *buf, size_t size)
+{
+	int fd = (int)SYS4(openat, dir, path, O_RDONLY | O_CLOEXEC, 0);
+	long n = fd < 0 ? fd : sys_read(fd, buf, size - 1);
+
+	buf[n < 0 ? 0 : n] = '\0';
+	if (fd >= 0)
+		sys_close(fd);
+	return n;
+}
+
+/* --- measuring --------------------------------------------------------------------------------------------------------------- */
 
 /* A loop under way: ask may_go_on() before each batch. */
 struct stretch {
@@ -55,7 +117,7 @@ static int may_go_on(const struct stretch *s)
 static void say_time(const char *name, const struct stretch *s)
 {
 	if (s->done)
-		say(name, (unsigned long)(now_ns() - s->began_ns) * PS_PER_NS / s->done, PROBE_PICOSECONDS);
+		probe_say_number(name, (unsigned long)(now_ns() - s->began_ns) * PS_PER_NS / s->done, PROBE_PICOSECONDS);
 }
 
 /* Units of `per_unit` a second. */
@@ -64,10 +126,10 @@ static void say_rate(const char *name, const struct stretch *s, unsigned long pe
 	unsigned long us = (unsigned long)(now_ns() - s->began_ns) / 1000;
 
 	if (us)
-		say(name, s->done / us * 1000000 / per_unit + s->done % us * 1000000 / us / per_unit, unit);
+		probe_say_number(name, s->done / us * 1000000 / per_unit + s->done % us * 1000000 / us / per_unit, unit);
 }
 
-/* --- latency ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- latency ----------------------------------------------------------------------------------------------------------------- */
 
 static void measure_syscall(unsigned long ms)
 {
@@ -155,7 +217,7 @@ static void measure_switch(unsigned long ms)
 }
 
 static char *const nothing[] = {NULL};
-static int self = -1; /* our own file, which has no name any more */
+static int self; /* our own file, which has no name any more; 0: not opened */
 
 static void measure_exec(unsigned long ms)
 {
@@ -164,7 +226,7 @@ static void measure_exec(unsigned long ms)
 	struct stretch s = begin(ms);
 	int status = 0;
 
-	while (self >= 0 && !status && may_go_on(&s)) {
+	while (self > 0 && !status && may_go_on(&s)) {
 		int pid = sys_fork();
 		if (!pid) {
 			SYS5(execveat, self, "", argv, nothing, 0x1000 /* AT_EMPTY_PATH */);
@@ -211,7 +273,7 @@ static void latency(unsigned long ms)
 	measure_switch(ms);
 }
 
-/* --- processor ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- processor --------------------------------------------------------------------------------------------------------------- */
 
 #define STEPS 100000
 
@@ -276,7 +338,7 @@ static void cpu(unsigned long ms)
 	measure_copy(ms);
 }
 
-/* --- the command line ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the command line -------------------------------------------------------------------------------------------------------- */
 
 static unsigned long number(const char *text)
 {
@@ -322,12 +384,14 @@ void probe_main(long *stack)
 	if (argc > 0 && argv[0][0] == '/')
 		vanish(argv[0]);
 	unsigned long ms = argc == 3 ? number(argv[2]) : 0;
-	if (!ms)
-		sys_exit(2);
 	find_page_size(argv + argc + 1);
-	if (text_equal(argv[1], "latency"))
+	if (argc == 2 && text_equal(argv[1], "see"))
+		probe_see();
+	else if (argc > 2 && text_equal(argv[1], "can"))
+		probe_can(argv + 2);
+	else if (ms && text_equal(argv[1], "latency"))
 		latency(ms);
-	else if (text_equal(argv[1], "cpu"))
+	else if (ms && text_equal(argv[1], "cpu"))
 		cpu(ms);
 	else
 		sys_exit(2);

@@ -64,7 +64,8 @@ group() {
 		echo "to check the sources:" shellcheck cppcheck clang-tidy clang-format
 		;;
 	docs) echo "for the man pages:" scdoc ;;
-	pages) echo "to look at pages in a browser:" chromium ;;
+	# Debian's; Ubuntu has it as a snap only
+	pages) echo "to look at pages in a browser:" chromium fonts-dejavu-core ;;
 	*) die "no such group: $1 (build, test, demo, bench, lint, docs, pages; bench-ctr; build-, demo- and bench-aarch64)" ;;
 	esac
 }

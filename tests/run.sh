@@ -139,7 +139,7 @@ fuzz_part() {
 # Scripts that run on this machine, also on a /dev/kvm that only emulates
 host_scripts() {
 	part "test scripts"
-	build "program" tinyvmm guest-bare tests-ctr "$build/tests/unit/arch/x86_64/test_acpi"
+	build "program" tinyvmm guest-bare tests-ctr "$build/tests/unit/arch/x86_64/test_acpi" "$build/tests/pages/make_pages"
 	local script argument log all=()
 	# Fetched once, where it is not installed
 	BUSYBOX=$(busybox_static demo)

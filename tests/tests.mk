@@ -32,6 +32,10 @@ $(BUILD)/tests/ctr/%: tests/ctr/%.c
 	@mkdir -p $(@D)
 	$(Q)echo "  CC    $<"; $(CC) $(CPPFLAGS) -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -O2 -static -s -o $@ $<
 
+# Writes the pages that tests/pages looks at.
+$(BUILD)/tests/pages/%: $(BUILD)/tests/pages/%.o $(BUILD)/libtinyvmm.a
+	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: tests-ctr
 tests-ctr: $(TESTS_CTR)
 

@@ -199,28 +199,27 @@ static int add_power(struct machine_devices *d)
 	return add_simple(d, "power", &power);
 }
 
-static int add_gpio(struct machine_devices *d)
+static int add_arm_devices(struct machine_devices *d)
 {
 	const struct bus_range gpio = { .dev = &d->gpio, .read = pl061_read, .write = pl061_write, .lock = &d->gpio.lock };
+	const struct bus_range rtc = { .dev = &d->rtc, .read = pl031_read, .write = pl031_write, .lock = &d->rtc.lock };
 	const struct dev_desc *desc = plan_find(d->site.plan, "gpio");
 
+	pl031_init(&d->rtc);
 	pl061_init(&d->gpio, desc ? get_line(d, desc) : NULL);
 	power_key_init(&d->power_key, &d->gpio, GPIO_POWER_KEY_PIN, d->site.loop);
-	return add_simple(d, "gpio", &gpio);
+	int err = add_simple(d, "gpio", &gpio);
+	return err ? err : add_simple(d, "rtc", &rtc);
 }
 
 static int add_platform(struct machine_devices *d)
 {
-	const struct bus_range rtc = { .dev = &d->rtc, .read = pl031_read, .write = pl031_write, .lock = &d->rtc.lock };
 	const struct bus_range pvpanic = { .dev = &d->pvpanic, .read = pvpanic_read, .write = pvpanic_write };
 
-	pl031_init(&d->rtc);
 	d->pvpanic = (struct pvpanic){ .panicked = on_panic, .arg = d->site.vm };
 	int err = add_power(d);
-	if (!err)
-		err = add_gpio(d);
-	if (!err)
-		err = add_simple(d, "rtc", &rtc);
+	if (!err && ARCH_ARM_DEVICES)
+		err = add_arm_devices(d);
 	return err ? err : add_simple(d, "pvpanic", &pvpanic);
 }
 
@@ -377,8 +376,10 @@ void machine_devices_free(struct machine_devices *d)
 	virtio_rng_free(d->rng);
 	virtio_console_free(d->console);
 	serial_free(d->serial);
-	pl061_release(&d->gpio);
-	pl031_release(&d->rtc);
+	if (ARCH_ARM_DEVICES) {
+		pl061_release(&d->gpio);
+		pl031_release(&d->rtc);
+	}
 	if (d->pages)
 		munmap(d->pages, d->pages_bytes);
 	free(d);
@@ -389,9 +390,11 @@ void machine_devices_reset(struct machine_devices *d)
 	for (unsigned i = 0; i < d->virtio_count; i++)
 		virtio_mmio_reset(&d->virtio[i]);
 	serial_reset(d->serial);
-	pl031_reset(&d->rtc);
-	power_key_reset(&d->power_key);
-	pl061_reset(&d->gpio);
+	if (ARCH_ARM_DEVICES) {
+		pl031_reset(&d->rtc);
+		power_key_reset(&d->power_key);
+		pl061_reset(&d->gpio);
+	}
 }
 
 bool machine_devices_finish(struct machine_devices *d)
@@ -415,7 +418,7 @@ void machine_devices_press_power_key(struct machine_devices *d)
 {
 	if (d->power.key)
 		irq_pulse(d->power.key);
-	else
+	else if (ARCH_ARM_DEVICES)
 		power_key_press(&d->power_key);
 }
 

@@ -22,6 +22,7 @@ static const struct {
 	{ "check", doctor_main },
 	{ "ctr", ctr_main },
 	{ "bench", bench_main },
+	{ "contrast", contrast_main },
 };
 
 /* No file of ours may come to stand where a closed standard stream was, and get what is printed. */

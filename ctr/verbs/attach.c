@@ -146,30 +146,31 @@ static int attach(const struct entry *entry, bool *left)
 	return err;
 }
 
+static int join(struct subject *subject, const struct verb_line *line)
+{
+	bool left = false;
+	int err = subject_must_run(subject);
+
+	(void)line;
+	if (err)
+		return err;
+	err = attach(&subject->entry, &left);
+	if (err)
+		log_error("container '%s': can't be attached to: %s", subject->entry.name, strerror(-err));
+	if (left)
+		return VERB_OK;
+	/* The console ends before the status is written. */
+	if (!err)
+		err = entry_wait(&subject->entry);
+	if (!err)
+		err = status_read(&subject->entry, &subject->status);
+	return err ? err : subject->status.status;
+}
+
 int verb_attach(int argc, char **argv)
 {
 	struct verb_line line = {
 		.verb = "attach", .usage = "NAME", .help = "joins this terminal to a container's; Ctrl-A x leaves", .min = 1, .max = 1};
-	struct subject subject;
-	bool left = false;
-	int status;
 
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	int err = subject_open(&subject, line.words.word[0], false);
-	if (!err)
-		err = subject_must_run(&subject);
-	if (!err) {
-		err = attach(&subject.entry, &left);
-		if (err)
-			log_error("container '%s': can't be attached to: %s", subject.entry.name, strerror(-err));
-	}
-	/* The console ends before the status is written. */
-	if (!err && !left)
-		err = entry_wait(&subject.entry);
-	if (!err && !left)
-		err = status_read(&subject.entry, &subject.status);
-	status = err ? VERB_FAILED : left ? VERB_OK : subject.status.status;
-	subject_close(&subject);
-	return status;
+	return verb_on_subject(&line, argc, argv, false, join);
 }

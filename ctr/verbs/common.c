@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ctr/cgroup/cgroup.h"
 #include "ctr/options.h"
 #include "ctr/store/snapshot.h"
 #include "ctr/verbs/verbs.h"
@@ -106,6 +107,36 @@ void subject_close(struct subject *subject)
 	store_close(&subject->store);
 }
 
+bool verb_name_is_good(const char *name)
+{
+	struct {
+		const char *name;
+	} target;
+	const struct option_def def = {.name = "name"};
+	struct options options = {.target = &target, .option = &def};
+	const char *wrong = options_take_name(&options, (char *)name);
+
+	if (wrong)
+		log_error("'%s': %s: takes up to 63 letters, digits and _ + - ., the first of them no dot", name, wrong);
+	return !wrong;
+}
+
+int verb_on_subject(struct verb_line *line, int argc, char **argv, bool change, verb_act *act)
+{
+	struct subject subject;
+	int status;
+
+	if (!verb_parse(line, argc, argv, &status))
+		return status;
+	if (line->new_name && line->words.count > line->new_name && !verb_name_is_good(line->words.word[line->new_name]))
+		return VERB_USAGE;
+	status = subject_open(&subject, line->words.word[0], change);
+	if (!status)
+		status = act(&subject, line);
+	subject_close(&subject);
+	return status < 0 ? VERB_FAILED : status;
+}
+
 int subject_must_run(const struct subject *subject)
 {
 	if (subject->alive && subject->status.pid)
@@ -161,6 +192,15 @@ void subject_place(const struct subject *subject, struct spec *spec, char *path,
 	} else if (!spec->keep_writes && !spec->read_only && spec->isolation != ISOLATION_CHROOT) {
 		spec->writes_path = path;
 	}
+}
+
+int subject_cgroup(const struct subject *subject, struct cgroup **cgroup, const char *lacking)
+{
+	int err = cgroup_open(cgroup, subject->entry.name);
+
+	if (err)
+		log_error("container '%s': has no control group that %s: %s", subject->entry.name, lacking, strerror(-err));
+	return err;
 }
 
 int subject_pidfd(const struct subject *subject)

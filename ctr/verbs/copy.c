@@ -29,11 +29,13 @@ static int fill(struct subject *subject, struct entry *fresh)
 	return err;
 }
 
-static int copy(struct subject *subject, const char *name)
+static int copy(struct subject *subject, const struct verb_line *line)
 {
 	struct entry fresh;
-	int err = store_create(&subject->store, name, &fresh);
+	int err = lifecycle_rest(subject);
 
+	if (!err)
+		err = store_create(&subject->store, line->words.word[1], &fresh);
 	if (err)
 		return err;
 	err = fill(subject, &fresh);
@@ -53,19 +55,8 @@ int verb_copy(int argc, char **argv)
 		.help = "makes another container with the same options and a copy of all that this one wrote",
 		.min = 2,
 		.max = 2,
+		.new_name = 1,
 	};
-	struct subject subject;
-	int status;
 
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	if (!verb_name_is_good(line.words.word[1]))
-		return VERB_USAGE;
-	int err = subject_open(&subject, line.words.word[0], true);
-	if (!err)
-		err = lifecycle_rest(&subject);
-	if (!err)
-		err = copy(&subject, line.words.word[1]);
-	subject_close(&subject);
-	return err ? VERB_FAILED : VERB_OK;
+	return verb_on_subject(&line, argc, argv, true, copy);
 }

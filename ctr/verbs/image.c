@@ -127,10 +127,9 @@ struct install {
 /* While there are files to load them from; archive_unpack() finds them loaded. */
 static int load_libraries(void)
 {
-	static const struct lib_symbol none[] = {{NULL, NULL}};
-	int err = lib_open("libarchive.so.13", "libarchive13", none);
+	int err = lib_open("libarchive.so.13", "libarchive13", "", NULL);
 
-	return err ? err : lib_open("libjansson.so.4", "libjansson4", none);
+	return err ? err : lib_open("libjansson.so.4", "libjansson4", "", NULL);
 }
 
 static int keep_file_rights(void)

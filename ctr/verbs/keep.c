@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "ctr/cgroup/cgroup.h"
 #include "ctr/verbs/lifecycle.h"
@@ -68,109 +67,96 @@ int verb_delete(int argc, char **argv)
 /* --- rename ------------------------------------------------------------------------------------------------------------------------------
  */
 
-bool verb_name_is_good(const char *name)
+static int rename_it(struct subject *subject, const struct verb_line *line)
 {
-	struct {
-		const char *name;
-	} target;
-	const struct option_def def = {.name = "name"};
-	struct options options = {.target = &target, .option = &def};
-	const char *wrong = options_take_name(&options, (char *)name);
+	int err = lifecycle_rest(subject);
 
-	if (wrong)
-		log_error("'%s': %s: takes up to 63 letters, digits and _ + - ., the first of them no dot", name, wrong);
-	return !wrong;
+	return err ? err : store_rename(&subject->store, &subject->entry, line->words.word[1]);
 }
 
 int verb_rename(int argc, char **argv)
 {
 	struct verb_line line = {
-		.verb = "rename", .usage = "NAME NEW-NAME", .help = "gives a container that rests another name", .min = 2, .max = 2};
-	struct subject subject;
-	int status;
+		.verb = "rename",
+		.usage = "NAME NEW-NAME",
+		.help = "gives a container that rests another name",
+		.min = 2,
+		.max = 2,
+		.new_name = 1,
+	};
 
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	if (!verb_name_is_good(line.words.word[1]))
-		return VERB_USAGE;
-	int err = subject_open(&subject, line.words.word[0], true);
-	if (!err)
-		err = lifecycle_rest(&subject);
-	if (!err)
-		err = store_rename(&subject.store, &subject.entry, line.words.word[1]);
-	subject_close(&subject);
-	return err ? VERB_FAILED : VERB_OK;
+	return verb_on_subject(&line, argc, argv, true, rename_it);
 }
 
 /* --- wait --------------------------------------------------------------------------------------------------------------------------------
  */
 
+static int wait_for(struct subject *subject, const struct verb_line *line)
+{
+	(void)line;
+	if (!subject->alive && !subject->status.started) {
+		log_error("container '%s': was never started", subject->entry.name);
+		return -ESRCH;
+	}
+	int err = entry_wait(&subject->entry);
+	if (!err)
+		err = status_read(&subject->entry, &subject->status);
+	/* Of one that was killed together with its monitor nobody wrote it down. */
+	return err ? err : subject->status.pid ? 128 + SIGKILL : subject->status.status;
+}
+
 int verb_wait(int argc, char **argv)
 {
-	struct verb_line line = {.verb = "wait",
-				 .usage = "NAME",
-				 .help = "waits until a container has ended; the exit status is its command's",
-				 .min = 1,
-				 .max = 1};
-	struct subject subject;
-	int status;
+	struct verb_line line = {
+		.verb = "wait",
+		.usage = "NAME",
+		.help = "waits until a container has ended; the exit status is its command's",
+		.min = 1,
+		.max = 1,
+	};
 
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	int err = subject_open(&subject, line.words.word[0], false);
-	if (!err && !subject.alive && !subject.status.started) {
-		log_error("container '%s': was never started", subject.entry.name);
-		err = -ESRCH;
-	}
-	if (!err)
-		err = entry_wait(&subject.entry);
-	if (!err)
-		err = status_read(&subject.entry, &subject.status);
-	/* Of one that was killed together with its monitor nobody wrote it down. */
-	status = err ? VERB_FAILED : subject.status.pid ? 128 + SIGKILL : subject.status.status;
-	subject_close(&subject);
-	return status;
+	return verb_on_subject(&line, argc, argv, false, wait_for);
 }
 
 /* --- pause and resume --------------------------------------------------------------------------------------------------------------------
  */
 
-static int freeze(struct verb_line *line, int argc, char **argv, bool frozen)
+static int freeze(struct subject *subject, bool frozen)
 {
-	struct subject subject;
 	struct cgroup *cgroup;
-	int status;
+	int err = subject_must_run(subject);
 
-	line->usage = "NAME";
-	line->min = line->max = 1;
-	if (!verb_parse(line, argc, argv, &status))
-		return status;
-	int err = subject_open(&subject, line->words.word[0], true);
 	if (!err)
-		err = subject_must_run(&subject);
-	if (!err) {
-		err = cgroup_open(&cgroup, subject.entry.name);
-		if (err)
-			log_error("container '%s': has no control group that could be frozen: %s", subject.entry.name, strerror(-err));
-	}
+		err = subject_cgroup(subject, &cgroup, "could be frozen");
 	if (!err) {
 		err = cgroup_freeze(cgroup, frozen);
 		cgroup_free(cgroup);
 	}
-	subject_close(&subject);
-	return err ? VERB_FAILED : VERB_OK;
+	return err;
+}
+
+static int pause_it(struct subject *subject, const struct verb_line *line)
+{
+	(void)line;
+	return freeze(subject, true);
+}
+
+static int resume_it(struct subject *subject, const struct verb_line *line)
+{
+	(void)line;
+	return freeze(subject, false);
 }
 
 int verb_pause(int argc, char **argv)
 {
-	struct verb_line line = {.verb = "pause", .help = "freezes all processes of a container"};
+	struct verb_line line = {.verb = "pause", .usage = "NAME", .help = "freezes all processes of a container", .min = 1, .max = 1};
 
-	return freeze(&line, argc, argv, true);
+	return verb_on_subject(&line, argc, argv, true, pause_it);
 }
 
 int verb_resume(int argc, char **argv)
 {
-	struct verb_line line = {.verb = "resume", .help = "lets a paused container go on"};
+	struct verb_line line = {.verb = "resume", .usage = "NAME", .help = "lets a paused container go on", .min = 1, .max = 1};
 
-	return freeze(&line, argc, argv, false);
+	return verb_on_subject(&line, argc, argv, true, resume_it);
 }

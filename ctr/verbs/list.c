@@ -296,6 +296,19 @@ static void print_info(const struct subject *subject)
 	print_messages(&subject->entry);
 }
 
+static int tell(struct subject *subject, const struct verb_line *line)
+{
+	const struct info_options *options = line->target;
+	struct json_lib lib;
+
+	if (!options->json) {
+		print_info(subject);
+		return 0;
+	}
+	int err = open_json(&lib);
+	return err ? err : print_json(&lib, subject_json(&lib, subject));
+}
+
 int verb_info(int argc, char **argv)
 {
 	struct info_options options = {0};
@@ -308,19 +321,6 @@ int verb_info(int argc, char **argv)
 		.min = 1,
 		.max = 1,
 	};
-	struct json_lib lib;
-	struct subject subject;
-	int status;
 
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	int err = subject_open(&subject, line.words.word[0], false);
-	if (!err && options.json)
-		err = open_json(&lib);
-	if (!err && options.json)
-		err = print_json(&lib, subject_json(&lib, &subject));
-	else if (!err)
-		print_info(&subject);
-	subject_close(&subject);
-	return err ? VERB_FAILED : VERB_OK;
+	return verb_on_subject(&line, argc, argv, false, tell);
 }

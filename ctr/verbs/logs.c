@@ -117,6 +117,18 @@ static int follow(const struct entry *entry)
 	return err == -EPIPE ? 0 : err;
 }
 
+static int print_logs(struct subject *subject, const struct verb_line *line)
+{
+	const struct logs_options *options = line->target;
+	int err = print_file(&subject->entry, LOG_FILE_BEFORE);
+
+	if (!err)
+		err = options->follow ? follow(&subject->entry) : print_file(&subject->entry, LOG_FILE);
+	if (err)
+		log_error("container '%s': its log: %s", subject->entry.name, strerror(-err));
+	return err;
+}
+
 int verb_logs(int argc, char **argv)
 {
 	struct logs_options options = {0};
@@ -129,20 +141,6 @@ int verb_logs(int argc, char **argv)
 		.min = 1,
 		.max = 1,
 	};
-	struct subject subject;
-	int status;
 
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	int err = subject_open(&subject, line.words.word[0], false);
-	if (err)
-		goto close_subject;
-	err = print_file(&subject.entry, LOG_FILE_BEFORE);
-	if (!err)
-		err = options.follow ? follow(&subject.entry) : print_file(&subject.entry, LOG_FILE);
-	if (err)
-		log_error("container '%s': its log: %s", subject.entry.name, strerror(-err));
-close_subject:
-	subject_close(&subject);
-	return err ? VERB_FAILED : VERB_OK;
+	return verb_on_subject(&line, argc, argv, false, print_logs);
 }

@@ -118,6 +118,13 @@ int verb_snapshot(int argc, char **argv)
 	return err ? VERB_FAILED : VERB_OK;
 }
 
+static int restore(struct subject *subject, const struct verb_line *line)
+{
+	int err = lifecycle_rest(subject);
+
+	return err ? err : snapshot_restore(&subject->entry, subject->description.image, line->words.word[1]);
+}
+
 int verb_restore(int argc, char **argv)
 {
 	struct verb_line line = {
@@ -127,16 +134,6 @@ int verb_restore(int argc, char **argv)
 		.min = 2,
 		.max = 2,
 	};
-	struct subject subject;
-	int status;
 
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	int err = subject_open(&subject, line.words.word[0], true);
-	if (!err)
-		err = lifecycle_rest(&subject);
-	if (!err)
-		err = snapshot_restore(&subject.entry, subject.description.image, line.words.word[1]);
-	subject_close(&subject);
-	return err ? VERB_FAILED : VERB_OK;
+	return verb_on_subject(&line, argc, argv, true, restore);
 }

@@ -44,18 +44,18 @@ static void leave_descriptors(void)
 	close_range(STDERR_FILENO + 1, ~0u, 0);
 }
 
+static int start(struct subject *subject, const struct verb_line *line)
+{
+	(void)line;
+	return lifecycle_start(subject);
+}
+
 int verb_start(int argc, char **argv)
 {
 	struct verb_line line = {.verb = "start", .usage = "NAME", .help = "starts a container in the background", .min = 1, .max = 1};
-	struct subject subject;
-	int status;
 
 	leave_descriptors();
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	status = subject_open(&subject, line.words.word[0], true) ? VERB_FAILED : lifecycle_start(&subject);
-	subject_close(&subject);
-	return status;
+	return verb_on_subject(&line, argc, argv, true, start);
 }
 
 /* argv of stop and restart. False: done, with *status. */

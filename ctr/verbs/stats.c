@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `tinyvmm ctr stats`: what running containers use, each second, from their control groups. */
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "ctr/cgroup/cgroup.h"
 #include "ctr/verbs/verbs.h"
 #include "vmm/core/loop.h"
-#include "vmm/util/log.h"
 #include "vmm/util/parse.h"
 
 #define INTERVAL_MS 1000
@@ -43,7 +40,7 @@ static void print_line(const struct cgroup_stats *before, const struct cgroup_st
 	fflush(stdout);
 }
 
-static void show(struct subject *subject, const struct cgroup *cgroup, bool once)
+static void show(const struct subject *subject, const struct cgroup *cgroup, bool once)
 {
 	struct cgroup_stats before, now;
 	const struct timespec pause = {.tv_sec = INTERVAL_MS / 1000};
@@ -63,6 +60,21 @@ static void show(struct subject *subject, const struct cgroup *cgroup, bool once
 	} while (!once && !ferror(stdout));
 }
 
+static int tell_use(struct subject *subject, const struct verb_line *line)
+{
+	const struct stats_options *options = line->target;
+	struct cgroup *cgroup;
+	int err = subject_must_run(subject);
+
+	if (!err)
+		err = subject_cgroup(subject, &cgroup, "would count");
+	if (!err) {
+		show(subject, cgroup, options->once);
+		cgroup_free(cgroup);
+	}
+	return err;
+}
+
 int verb_stats(int argc, char **argv)
 {
 	struct stats_options options = {0};
@@ -75,24 +87,6 @@ int verb_stats(int argc, char **argv)
 		.min = 1,
 		.max = 1,
 	};
-	struct subject subject;
-	struct cgroup *cgroup;
-	int status;
 
-	if (!verb_parse(&line, argc, argv, &status))
-		return status;
-	int err = subject_open(&subject, line.words.word[0], false);
-	if (!err)
-		err = subject_must_run(&subject);
-	if (!err) {
-		err = cgroup_open(&cgroup, subject.entry.name);
-		if (err)
-			log_error("container '%s': has no control group that would count: %s", subject.entry.name, strerror(-err));
-	}
-	if (!err) {
-		show(&subject, cgroup, options.once);
-		cgroup_free(cgroup);
-	}
-	subject_close(&subject);
-	return err ? VERB_FAILED : VERB_OK;
+	return verb_on_subject(&line, argc, argv, false, tell_use);
 }

@@ -25,6 +25,8 @@ struct words {
 	unsigned count;
 };
 
+struct cgroup;
+
 struct verb_table {
 	const struct option_def *defs;
 	unsigned count;
@@ -52,6 +54,7 @@ struct verb_line {
 	void *target;
 	char ***command; /* NULL: none is taken */
 	unsigned min, max;
+	unsigned new_name; /* this word is a name to give: options_take_name(); 0: none is */
 	struct words words;
 };
 bool verb_parse(struct verb_line *line, int argc, char **argv, int *status);
@@ -85,8 +88,18 @@ int subject_spec(struct subject *subject, struct spec *spec);
  */
 void subject_place(const struct subject *subject, struct spec *spec, char *path, size_t size);
 
+/* Its control group, cgroup_free()d by the caller; `lacking` ends the message where it has none: "could be frozen". */
+int subject_cgroup(const struct subject *subject, struct cgroup **cgroup, const char *lacking);
+
 /* A process descriptor of its first process, -ESRCH (logged) when it just ended. */
 int subject_pidfd(const struct subject *subject);
+
+/*
+ * A verb that does one thing to one container, NAME: parses the line, opens the subject (`change`: locked), lets `act` at it, closes it. `act` returns a
+ * negative errno, logged, or the exit status, which is returned.
+ */
+typedef int verb_act(struct subject *subject, const struct verb_line *line);
+int verb_on_subject(struct verb_line *line, int argc, char **argv, bool change, verb_act *act);
 
 /* What options_take_name() says of a name that is a word; logged. */
 bool verb_name_is_good(const char *name);

@@ -57,7 +57,7 @@ done
 # --- two reports
 bench compare "$test_dir/b.json" "$test_dir/b.json"
 same "a report against itself: nothing is worse" 0 "$status"
-for speed in 1 9; do tr -d '\n' <"$test_dir/b.json" | sed 's/"samples": *\[[^]]*\]/"samples": ['$speed', '$speed']/g' >"$test_dir/$speed.json"; done
+for speed in 1 9; do tr -d '\n' <"$test_dir/b.json" | sed 's/"samples": *\[[^]]*\]/"samples": ['$speed', '$speed', '$speed', '$speed']/g' >"$test_dir/$speed.json"; done
 bench compare "$test_dir/1.json" "$test_dir/9.json"
 same "one that is worse" 1 "$status"
 matches "and where" 'start.exit' "$output"

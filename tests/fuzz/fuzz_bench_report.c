@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct probe_line lines[PROBE_LINES_MAX];
 	struct report *report, *again;
+	struct comparison result = {.threshold = 0.05};
 	char *text = malloc(size + 1);
 	int null_fd = fileno(null_file), saved = dup(STDERR_FILENO);
 
@@ -59,8 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	dup2(null_fd, STDERR_FILENO);
 	if (!report_parse_json(&report, text, size, "report")) {
 		if (is_small(report)) {
-			table_print(null_file, report, 80, true);
-			if (page_report(report, null_file) || compare_reports(null_file, report, report, 0.05))
+			for (unsigned columns = 0; columns < 120; columns += 39)
+				table_print(null_file, report, columns, columns % 2);
+			compare_reports(null_file, report, report, &result);
+			if (page_report(report, null_file) || result.worse || report_write_csv(report, "/dev/null"))
 				abort();
 			if (report_write_json(report, path) || report_read_json(&again, path))
 				abort();

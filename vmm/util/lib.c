@@ -4,10 +4,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <string.h>
 
 #include "vmm/util/log.h"
 
-int lib_open(const char *soname, const char *package, const struct lib_symbol *symbols)
+int lib_open(const char *soname, const char *package, const char *names, void **slots)
 {
 	void *handle = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
 
@@ -15,10 +16,10 @@ int lib_open(const char *soname, const char *package, const struct lib_symbol *s
 		log_error("%s is not there (%s): install the package %s", soname, dlerror(), package);
 		return -ENOENT;
 	}
-	for (; symbols->name; symbols++) {
-		*symbols->slot = dlsym(handle, symbols->name);
-		if (!*symbols->slot) {
-			log_error("%s has no %s: it is too old, upgrade the package %s", soname, symbols->name, package);
+	for (; *names; names += strlen(names) + 1) {
+		*slots = dlsym(handle, names);
+		if (!*slots++) {
+			log_error("%s has no %s: it is too old, upgrade the package %s", soname, names, package);
 			dlclose(handle);
 			return -ENOENT;
 		}

@@ -14,25 +14,22 @@
 #ifndef VMM_UTIL_LIB_H
 #define VMM_UTIL_LIB_H
 
-struct lib_symbol {
-	const char *name;
-	void **slot;
-};
-
 /*
- * Loads `soname` and fills every slot of the NULL-name-terminated list. -ENOENT, logged with the Debian package that has it, when the
- * library or one of the names is missing. The library stays loaded until the process ends.
+ * Loads `soname`, and fills `slots` with what it has under `names`: one after the other, each with its NUL, an empty one behind the last.
+ * -ENOENT, logged with the Debian package that has it, when the library or one of the names is missing. The library stays loaded until
+ * the process ends.
  */
-int lib_open(const char *soname, const char *package, const struct lib_symbol *symbols);
+int lib_open(const char *soname, const char *package, const char *names, void **slots);
 
 #define LIB_FIELD(fn) __typeof__(&fn) fn;
 #define LIB_STRUCT(tag, calls) struct tag { calls(LIB_FIELD) }
-#define LIB_SYMBOL(fn) { #fn, (void **)&lib_->fn },
-#define LIB_OPEN(lib, soname, package, calls)                                                   \
-	({                                                                                      \
-		__typeof__(lib) lib_ = (lib);                                                   \
-		const struct lib_symbol symbols_[] = { calls(LIB_SYMBOL){ (const char *)0, (void **)0 } }; \
-		lib_open(soname, package, symbols_);                                            \
+#define LIB_NAME(fn) #fn "\0"
+#define LIB_ONE(fn) +1
+/* `lib` points to the LIB_STRUCT of the same calls. */
+#define LIB_OPEN(lib, soname, package, calls)                                                                              \
+	({                                                                                                                 \
+		_Static_assert(sizeof(*(lib)) == sizeof(void *) * (0 calls(LIB_ONE)), "the struct of other calls");        \
+		lib_open(soname, package, calls(LIB_NAME), (void **)(lib));                                                \
 	})
 
 #endif

@@ -18,14 +18,14 @@ struct options;
 struct option_def {
 	const char *heading; /* an entry that only opens a group in --help */
 	const char *name;    /* without its dashes */
-	char letter;	     /* 0: none */
 	const char *value;   /* what --help calls its value; NULL: takes none */
-	bool repeats;
 	/* NULL, or what is wrong with the value (NULL for an option that takes none). One that logs its own faults returns NULL. */
 	const char *(*take)(struct options *options, char *value);
-	size_t field;	     /* of the target, for the handlers that only store */
-	const char *takes;   /* ends a fault */
-	const char *help;    /* lines, for --help */
+	const char *takes; /* ends a fault */
+	const char *help;  /* lines, for --help */
+	uint32_t field;	   /* offset in the target, for the handlers that only store */
+	char letter;	   /* 0: none */
+	bool repeats;
 };
 
 #define OPTIONS_MAX 64 /* entries of a table */

@@ -2,6 +2,7 @@
 /* bench/report.c, report_json.c: what is written is read again, and what may not be read is refused, with the reason. */
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -145,24 +146,84 @@ static void test_csv(void **state)
 	report_free(r);
 }
 
-/* A pipe stays one, and gets it all: what is no plain file is not replaced. */
-static void test_no_plain_file(void **state)
+static void is_shown_as(const char *text, const char *wanted)
 {
+	char *shown = report_text(text);
+
+	assert_string_equal(shown, wanted);
+	free(shown);
+}
+
+static void test_texts(void **state)
+{
+	(void)state;
+	is_shown_as("", "");
+	is_shown_as("plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\xa7", "plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\xa7");
+	is_shown_as("\x1b[31mred\x7f\n\t", "?[31mred???");
+	is_shown_as("C1: \xc2\x9b", "C1: ??");
+	is_shown_as("turned: \xe2\x80\xae \xe2\x81\xa6", "turned: ??? ???");
+	is_shown_as("no UTF-8: \xff \xc0\xaf \xe2\x82 \xed\xa0\x80 \xf4\x90\x80\x80", "no UTF-8: ? ?? ?? ??? ????");
+	/* Across the bound, a whole character goes. */
+	char *text = malloc(REPORT_TEXT_MAX + 10);
+	memset(text, 'a', REPORT_TEXT_MAX + 9);
+	memcpy(text + REPORT_TEXT_MAX - 1, "\xe2\x82\xac", 4);
+	char *cut = report_text(text);
+	assert_int_equal(strlen(cut), REPORT_TEXT_MAX - 1);
+	free(cut);
+	free(text);
+}
+
+/* Whatever a rung said, and whatever was measured: it can be written, and what was written is read. */
+static void test_odd_is_written(void **state)
+{
+	struct report *r = report_new("p\xff"), *back;
+	struct report_measure *m = report_measure(r, "m", "\x1b[31m", "\xc2\x9b", false);
+
+	(void)state;
+	assert_int_equal(report_add_fact(r, "name\n", "\xff"), 0);
+	assert_int_equal(report_add_warning(r, "\xff\n"), 0);
+	assert_int_equal(report_add_rung(r, "a", "\xff"), 0);
+	assert_int_equal(report_add_rung(r, "b", NULL), 0);
+	assert_int_equal(report_miss(r, m, 0, "sh: \xff\x1b"), 0);
+	assert_int_equal(report_add_sample(r, m, 1, DBL_MAX), 0);
+	assert_int_equal(report_add_sample(r, m, 1, -DBL_MAX), 0);
+	assert_int_equal(report_write_json(r, path), 0);
+	assert_int_equal(report_read_json(&back, path), 0);
+	assert_string_equal(back->program, "p?");
+	assert_string_equal(back->measure[0].series[0].missing, "sh: ??");
+	assert_int_equal(back->measure[0].series[1].count, 2);
+	report_free(back);
+	report_free(r);
+}
+
+/* Root's --csv /dev/null must not become the machine's /dev/null. */
+static void test_no_file(void **state)
+{
+	char pipe_path[] = "/tmp/test-report-pipe-XXXXXX", got[64] = "";
 	struct report *r = sample_report();
-	char text[4096];
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(unlink(path) | mkfifo(path, 0600), 0);
-	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(report_write_csv(r, path), 0);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	assert_true(n > 0);
-	text[n] = '\0';
-	assert_non_null(strstr(text, "cpu.copy,MiB/s,ctr,1,"));
-	assert_true(!stat(path, &st) && S_ISFIFO(st.st_mode));
+	close(mkstemp(pipe_path));
+	unlink(pipe_path);
+	assert_int_equal(mkfifo(pipe_path, 0600), 0);
+	int fd = open(pipe_path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	assert_int_equal(report_write_csv(r, pipe_path), 0);
+	assert_true(read(fd, got, sizeof(got) - 1) > 0);
+	assert_int_equal(strncmp(got, "measure,unit,", 13), 0);
+	assert_int_equal(report_write_json(r, pipe_path), 0);
+	assert_int_equal(lstat(pipe_path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
 	close(fd);
+	unlink(pipe_path);
+	/* A link stays one, and what it points to is written. */
+	assert_int_equal(symlink(path, pipe_path), 0);
+	assert_int_equal(report_write_csv(r, pipe_path), 0);
+	assert_int_equal(lstat(pipe_path, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 100);
+	unlink(pipe_path);
 	report_free(r);
 }
 
@@ -207,6 +268,7 @@ static void test_hostile(void **state)
 	refused("\"p\"", "\"\\u001b[31m\"", "control");
 	refused("\"p\"", "\"\\u009b31m\"", "control");
 	refused("\"k\"", "\"a\\nb\"", "control");
+	refused("\"k\"", "\"\\u202e\"", "control");
 	refused("\"kernel\"", "\"a\\u0007\"", "control");
 	refused("\"k\"", "7", "no text");
 	refused("{\"kernel\": \"k\"}", "[]", "host");
@@ -225,6 +287,27 @@ static void test_hostile(void **state)
 	refused("{\"samples\": [1.5]}", "[]", "samples");
 	refused("\"rounds\": 1", "\"rounds\": 1, \"rounds\": 1", "duplicate");
 	refused("{\"format\"", "[{\"format\"", "line 1");
+}
+
+/* What docs/bench-json.md shows is a report. */
+static void test_documentation(void **state)
+{
+	char *page;
+	size_t len, used = 0;
+	struct report *r;
+
+	(void)state;
+	if (read_file("docs/bench-json.md", 1 << 20, &page, &len))
+		fail_msg("docs/bench-json.md: can't be read (the test runs in the source tree's top directory)");
+	const char *at = strstr(page, "\n    {"), *end = at ? strstr(at, "\n    }\n") : NULL;
+	assert_non_null(end);
+	for (; at < end + 6; at++)
+		page[used++] = *at;
+	assert_int_equal(report_parse_json(&r, page, used, "docs/bench-json.md"), 0);
+	assert_int_equal(r->measure[0].series[0].count, 3);
+	assert_non_null(r->rung[1].skipped);
+	report_free(r);
+	free(page);
 }
 
 static void test_too_many(void **state)
@@ -251,10 +334,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, begin, end),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test_setup_teardown(test_odd_is_written, begin, end),
+		cmocka_unit_test_setup_teardown(test_no_file, begin, end),
 		cmocka_unit_test_setup_teardown(test_csv, begin, end),
-		cmocka_unit_test_setup_teardown(test_no_plain_file, begin, end),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_documentation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,10 +31,10 @@ static void calls_are_found(void **state)
 }
 
 /* The user is told which package to install. */
-static void said_of(const char *soname, const struct lib_symbol *symbols, char *said, size_t size)
+static void said_of(const char *soname, const char *names, void **slots, char *said, size_t size)
 {
 	int saved, memory = capture_begin(STDERR_FILENO, &saved);
-	int err = lib_open(soname, "the-package", symbols);
+	int err = lib_open(soname, "the-package", names, slots);
 
 	capture_end(STDERR_FILENO, saved, memory, said, size);
 	assert_int_equal(err, -ENOENT);
@@ -46,23 +46,19 @@ static void said_of(const char *soname, const struct lib_symbol *symbols, char *
 
 static void a_library_that_is_not_there(void **state)
 {
-	const struct lib_symbol none[] = { { NULL, NULL } };
 	char said[1024];
 
 	(void)state;
-	said_of("libtinyvmm-is-not-there.so.1", none, said, sizeof(said));
+	said_of("libtinyvmm-is-not-there.so.1", "", NULL, said, sizeof(said));
 }
 
 static void a_call_that_is_not_there(void **state)
 {
 	void *slot[3] = { NULL };
-	const struct lib_symbol symbols[] = {
-		{ "strlen", &slot[0] }, { "tinyvmm_is_not_there", &slot[1] }, { "nor_is_this", &slot[2] }, { NULL, NULL },
-	};
 	char said[1024];
 
 	(void)state;
-	said_of("libc.so.6", symbols, said, sizeof(said));
+	said_of("libc.so.6", "strlen\0tinyvmm_is_not_there\0nor_is_this\0", slot, said, sizeof(said));
 	assert_non_null(strstr(said, "tinyvmm_is_not_there"));
 }
 
