@@ -90,16 +90,22 @@ $(BUILD)/tinyvmm: $(BUILD)/vmm/main.o $(BUILD)/libtinyvmm.a
 	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What runs once, in system calls mostly, is better small than fast: all but what moves data
-HOT := $(addprefix devices/,virtio/virtqueue.o virtio/blk.o virtio/net.o block/block.o block/raw.o block/ring.o block/pool.o) \
+HOT := $(addprefix devices/,virtio/virtqueue.o virtio/blk.o virtio/net.o block/ring.o) \
 	$(addprefix vmm/,core/mem.o kernel_hash.o)
-SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),,-Oz $(SMALL_GCC))
+SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),$(UNALIGNED),-Oz $(SMALL_GCC))
 
+UNALIGNED := -fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels
 # What GCC 12's -Oz does in spite of its name: 7 KiB
 SMALL_GCC := $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-caller-saves -fno-guess-branch-probability -fno-tree-loop-im \
 	-fno-jump-tables $(if $(filter x86_64,$(ARCH)),-malign-data=abi))
 
 # It includes the page's style sheet.
-$(BUILD)/bench/page_html.o: bench/page.css
+$(BUILD)/bench/page_html.o: $(BUILD)/bench/page.css.gz
+$(BUILD)/bench/%.gz: bench/%
+	@mkdir -p $(@D)
+	$(Q)gzip -9n <$< >$@
+$(BUILD)/%.gz: $(BUILD)/%
+	$(Q)gzip -9n <$< >$@
 
 # A fused multiplication, which not every processor has, rounds otherwise: the same samples and seed give the same intervals everywhere.
 $(BUILD)/bench/stats.o: ALL_CFLAGS += -ffp-contract=off

@@ -21,6 +21,7 @@
 #include "bench/table.h"
 #include "vmm/core/loop.h"
 #include "vmm/util/log.h"
+#include "vmm/util/parse.h"
 #include "vmm/util/terminal.h"
 
 #define QUICK_NS (100 * 1000000000ll) /* no round is begun that would not fit; two minutes with what is after it */
@@ -148,14 +149,20 @@ static void remove_copy(struct course *course)
 static int prepare_loads(struct course *course)
 {
 	const struct bench_options *o = course->options;
-	struct ladder_options disk = o->ladder, net = o->ladder;
+	struct ladder_options disk = o->ladder, net = o->ladder, bridge = o->ladder;
 	int err = 0;
 
-	net.network = true;
+	net.network = LADDER_USER_NETWORK;
+	bridge.network = LADDER_BRIDGE;
 	disk.writable = true;
 	disk.disk = course->image;
 	if (!o->command && wanted(o, "net"))
-		err = ladder_new(&course->bench.net_ladder, &net);
+		err = ladder_new(&course->bench.net_ladder[LADDER_USER_NETWORK], &net);
+	if (!err && !o->command && wanted(o, "bridge")) {
+		err = bridge_make(&course->bench);
+		if (!err)
+			err = ladder_new(&course->bench.net_ladder[LADDER_BRIDGE], &bridge);
+	}
 	course->bench.disk_missing = o->ladder.disk ? NULL : "it needs a disk image (--disk)";
 	if (!err && !o->command && o->ladder.disk && wanted(o, "disk")) {
 		err = copy_image(course, (char *)o->ladder.disk);
@@ -236,7 +243,13 @@ static int measure(struct bench_options *o, struct ladder *ladder)
 			  .probe_ms = o->quick ? QUICK_PROBE_MS : PROBE_MS, .load_s = o->quick ? QUICK_LOAD_S : LOAD_S, .density = o->density},
 		.options = o, .began_ns = loop_now_ns(), .progress = isatty(STDERR_FILENO),
 	};
+	uint64_t machine_bytes = 0;
 	int err = report ? ladder_try(ladder) : -ENOMEM;
+
+	(void)parse_size(o->ladder.memory, &machine_bytes);
+	course.bench.machine_mib = (double)(machine_bytes >> 20);
+	for (unsigned i = 0; i < ladder->count; i++)
+		course.bench.has_machine |= ladder->rung[i].kind == RUNG_VM && !ladder->rung[i].skipped;
 
 	if (!err)
 		err = describe(report, o, ladder);
@@ -252,7 +265,9 @@ static int measure(struct bench_options *o, struct ladder *ladder)
 		log_error("the ladder can't be measured: %s", strerror(-err));
 	}
 	ladder_free(course.bench.disk_ladder);
-	ladder_free(course.bench.net_ladder);
+	for (unsigned i = 0; i <= LADDER_BRIDGE; i++)
+		ladder_free(course.bench.net_ladder[i]);
+	bridge_remove(&course.bench);
 	remove_copy(&course);
 	report_free(report);
 	return err;

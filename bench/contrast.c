@@ -251,7 +251,7 @@ static int try_rungs(struct course *course, struct ladder *ladder, const struct 
 		course->network[i] = has_network(&ladder->rung[i]);
 	}
 	course->rung_count = ladder->count;
-	without.network = false;
+	without.network = LADDER_NO_NETWORK;
 	if (err || !any)
 		return err;
 	err = ladder_new(bare, &without);

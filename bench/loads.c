@@ -8,17 +8,26 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench/launch.h"
 #include "bench/measures.h"
+#include "bench/probe.h"
+#include "bench/probe_lines.h"
+#include "guest/probe.h"
+#include "vmm/util/io.h"
+#include "vmm/util/parse.h"
+#include "vmm/util/process.h"
 
 #define TERSE_FIELDS 50
-#define HOST_SEEN_FROM_INSIDE "10.0.2.2" /* by the user network */
+#define BRIDGE_S 10
 
 /* --- disk ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -91,16 +100,43 @@ int take_disk(struct bench *bench, unsigned rung)
 
 /* --- network ------------------------------------------------------------------------------------------------------------------------------ */
 
-static int free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = -1;
+/* One of the host's, for whoever is inside. */
+struct way {
+	const char *name[3], *title[3]; /* out, in, there and back */
+	const char *host;		/* its address from inside */
+	const char *host_number;	/* for the probe */
+	const char *native;		/* from the host itself: the address that is listened on */
+	const char *native_number;
+};
 
-	if (fd >= 0 && !bind(fd, (struct sockaddr *)&address, len) && !getsockname(fd, (struct sockaddr *)&address, &len))
+static const struct way ways[] = {
+	[LADDER_USER_NETWORK] = {{"net.out", "net.in", "net.ping"},
+				 {"TCP to the host", "TCP from the host", "a byte to the host and back"},
+				 "10.0.2.2", PROBE_GATEWAY, "127.0.0.1", PROBE_LOOPBACK},
+	[LADDER_BRIDGE] = {{"bridge.out", "bridge.in", "bridge.ping"},
+			   {"TCP to the host, by tap or veth", "TCP from the host, by tap or veth", "a byte to the host and back, by tap or veth"},
+			   LADDER_BRIDGE_HOST, "3323081985", LADDER_BRIDGE_HOST, "3323081985"},
+};
+
+static bool is_inside(const struct bench *bench, unsigned rung)
+{
+	return bench->ladder->rung[rung].kind > RUNG_CHROOT;
+}
+
+/* A port that nobody has; `fd` listens on it, or is closed where that is NULL. */
+static int free_port(const char *host, int *fd)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+	int port = -1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, host, &address.sin_addr);
+	if (listener >= 0 && !bind(listener, (struct sockaddr *)&address, len) && !getsockname(listener, (struct sockaddr *)&address, &len))
 		port = ntohs(address.sin_port);
-	if (fd >= 0)
-		close(fd);
+	if (fd && port > 0 && !listen(listener, 1))
+		*fd = listener;
+	else
+		close_fd(&listener);
 	return port;
 }
 
@@ -120,25 +156,23 @@ static double received(const char *output)
 	return strtod(number, NULL);
 }
 
-static int take_direction(struct bench *bench, unsigned rung, bool inwards)
+static int take_direction(struct bench *bench, unsigned rung, enum ladder_network network, bool inwards)
 {
-	const char *name = inwards ? "net.in" : "net.out", *title = inwards ? "TCP from the host" : "TCP to the host";
-	bool inside = bench->ladder->rung[rung].kind != RUNG_NATIVE && bench->ladder->rung[rung].kind != RUNG_CHROOT;
+	const struct way *way = &ways[network];
+	const char *name = way->name[inwards], *title = way->title[inwards];
 	char port[16], seconds[16];
 	struct resident server;
 	struct outcome outcome = {0};
 
-	if (bench->ladder->rung[rung].kind == RUNG_FOREIGN)
-		return bench_miss(bench, rung, name, title, "Mbit/s", "how its network reaches the host is not known");
-	snprintf(port, sizeof(port), "%d", free_port());
+	snprintf(port, sizeof(port), "%d", free_port(way->native, NULL));
 	snprintf(seconds, sizeof(seconds), "%u", bench->load_s);
-	char *serve[] = {"sh", "-c", "exec iperf3 --server --one-off --bind 127.0.0.1 --forceflush --port $0 2>/dev/null", port, NULL};
-	char *load[] = {"iperf3", "--client", inside ? HOST_SEEN_FROM_INSIDE : "127.0.0.1", "--port", port, "--time", seconds, "--format", "m",
+	char *serve[] = {"sh", "-c", "exec iperf3 --server --one-off --bind $1 --forceflush --port $0 2>/dev/null", port, (char *)way->native, NULL};
+	char *load[] = {"iperf3", "--client", (char *)(is_inside(bench, rung) ? way->host : way->native), "--port", port, "--time", seconds, "--format", "m",
 			inwards ? "--reverse" : NULL, NULL};
 	int err = resident_start(&server, serve, bench->timeout_s);
 	if (err)
 		return err == -EINTR || err == -ENOMEM ? err : bench_miss(bench, rung, name, title, "Mbit/s", "iperf3 can't be run on the host");
-	err = bench_run(bench, bench->net_ladder, rung, &outcome, load);
+	err = bench_run(bench, bench->net_ladder[network], rung, &outcome, load);
 	double rate = err || outcome.status ? -1 : received(outcome.output);
 	if (!err && rate > 0)
 		err = bench_sample(bench, rung, name, title, "Mbit/s", true, rate);
@@ -149,9 +183,102 @@ static int take_direction(struct bench *bench, unsigned rung, bool inwards)
 	return err;
 }
 
+/* Gives every byte back; one caller after the other. */
+static _Noreturn void be_echo(int listener)
+{
+	const int at_once = 1;
+	char byte;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof(at_once));
+		while (fd >= 0 && read(fd, &byte, 1) == 1 && write(fd, &byte, 1) == 1)
+			;
+		close_fd(&fd);
+	}
+}
+
+static int take_ping(struct bench *bench, unsigned rung, enum ladder_network network)
+{
+	const struct way *way = &ways[network];
+	struct probe_line line[PROBE_LINES_MAX];
+	struct outcome outcome = {0};
+	char ms[16], port[16];
+	int listener = -1;
+	uint64_t ps = 0;
+
+	snprintf(ms, sizeof(ms), "%u", bench->probe_ms);
+	snprintf(port, sizeof(port), "%d", free_port(way->native, &listener));
+	pid_t pid = listener < 0 ? -1 : fork();
+	if (!pid)
+		be_echo(listener);
+	close_fd(&listener);
+	if (pid < 0)
+		return bench_miss(bench, rung, way->name[2], way->title[2], "us", "nothing can listen on the host");
+	char *args[] = {"ping", ms, (char *)(is_inside(bench, rung) ? way->host_number : way->native_number), port, NULL};
+	int err = probe_launch(&outcome, &bench->net_ladder[network]->rung[rung], NULL, args, bench->timeout_s);
+	kill(pid, SIGKILL);
+	process_wait(pid, NULL);
+	if (!err && !outcome.status && probe_lines(outcome.output, line, PROBE_LINES_MAX))
+		(void)parse_u64(line[0].value, 0, UINT64_MAX, &ps);
+	if (!err && ps)
+		err = bench_sample(bench, rung, way->name[2], way->title[2], "us", false, (double)ps / 1e6);
+	else if (!err)
+		err = bench_miss(bench, rung, way->name[2], way->title[2], "us", outcome.status ? outcome_reason(&outcome) : "the host can't be reached");
+	outcome_free(&outcome);
+	return err;
+}
+
+static int take_network(struct bench *bench, unsigned rung, enum ladder_network network)
+{
+	const struct way *way = &ways[network];
+	const char *missing = network == LADDER_BRIDGE ? bench->bridge_missing : NULL;
+	int err = 0;
+
+	if (bench->ladder->rung[rung].kind == RUNG_FOREIGN)
+		missing = "how its network reaches the host is not known";
+	for (unsigned i = 0; missing && !err && i < 3; i++)
+		err = bench_miss(bench, rung, way->name[i], way->title[i], i < 2 ? "Mbit/s" : "us", missing);
+	if (missing || err)
+		return err;
+	err = take_direction(bench, rung, network, false);
+	if (!err)
+		err = take_direction(bench, rung, network, true);
+	return err ? err : take_ping(bench, rung, network);
+}
+
 int take_net(struct bench *bench, unsigned rung)
 {
-	int err = take_direction(bench, rung, false);
+	return take_network(bench, rung, LADDER_USER_NETWORK);
+}
 
-	return err ? err : take_direction(bench, rung, true);
+/* --- by the kernel's own --------------------------------------------------------------------------------------------------------------- */
+
+int take_bridge(struct bench *bench, unsigned rung)
+{
+	return take_network(bench, rung, LADDER_BRIDGE);
+}
+
+/* Whatever ends us: when its input ends, the inner shell removes what it made. (The outer one is killed with us.) */
+int bridge_make(struct bench *bench)
+{
+	static char *const keep[] = {"sh", "-c",
+				     "exec 2>/dev/null; ip link add " LADDER_BRIDGE_NAME " type bridge || exit\n"
+				     "(ip addr add " LADDER_BRIDGE_HOST "/24 dev " LADDER_BRIDGE_NAME " && ip link set " LADDER_BRIDGE_NAME " up &&"
+				     "ip tuntap add " LADDER_TAP_NAME " mode tap && ip link set " LADDER_TAP_NAME " master " LADDER_BRIDGE_NAME " up &&"
+				     "echo && cat; ip link del " LADDER_TAP_NAME "; ip link del " LADDER_BRIDGE_NAME "); exit",
+				     NULL};
+	int err = resident_start(&bench->bridge, keep, BRIDGE_S);
+
+	if (!err || err == -EINTR || err == -ENOMEM)
+		return err;
+	bench->bridge_missing = "no bridge and tap interface can be made (that takes root, and ip of iproute2)";
+	return 0;
+}
+
+void bridge_remove(struct bench *bench)
+{
+	if (bench->bridge.pid)
+		resident_end(&bench->bridge, BRIDGE_S);
 }

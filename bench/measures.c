@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,15 +169,11 @@ static double pss_kib(pid_t pid)
 	return kib;
 }
 
-/* Of a process and all below it. */
-static double pss_mib(pid_t root)
+/* A process and all below it; how many. */
+static unsigned tree_of(pid_t root, pid_t pid[PROCESSES_MAX])
 {
-	static pid_t pid[PROCESSES_MAX];
 	static int parent[PROCESSES_MAX];
-	static bool ours[PROCESSES_MAX];
-	unsigned count = 0;
-	double kib = 0;
-	bool grown = true;
+	unsigned count = 0, found = 0;
 	DIR *dir = opendir("/proc");
 
 	for (const struct dirent *e; dir && count < PROCESSES_MAX && (e = readdir(dir));) {
@@ -184,22 +181,63 @@ static double pss_mib(pid_t root)
 		if (parse_u64(e->d_name, 1, INT32_MAX, &number))
 			continue;
 		pid[count] = (pid_t)number;
-		parent[count] = parent_of((pid_t)number);
-		ours[count] = pid[count] == root;
-		count++;
+		parent[count++] = parent_of((pid_t)number);
 	}
 	if (dir)
 		closedir(dir);
-	while (grown) {
-		grown = false;
-		for (unsigned i = 0; i < count; i++) {
-			for (unsigned p = 0; !ours[i] && p < count; p++)
-				ours[i] = ours[p] && pid[p] == parent[i], grown |= ours[i];
-		}
+	/* Those that are found come to the front, each behind its parent. */
+	for (unsigned i = 0; i < count; i++) {
+		bool ours = pid[i] == root;
+		for (unsigned p = 0; !ours && p < found; p++)
+			ours = pid[p] == parent[i];
+		if (!ours || i < found)
+			continue;
+		pid_t other = pid[found];
+		int others = parent[found];
+		pid[found] = pid[i], parent[found] = parent[i];
+		pid[i] = other, parent[i] = others;
+		found++;
+		i = found - 1;
 	}
-	for (unsigned i = 0; i < count; i++)
-		kib += ours[i] ? pss_kib(pid[i]) : 0;
-	return kib / 1024;
+	return found;
+}
+
+/* Of the control group that counts a process' memory (cgroups(7)); false: there is none such. */
+static bool group_of(const char *process, char path[PATH_MAX])
+{
+	char name[32], *text;
+	size_t len;
+
+	snprintf(name, sizeof(name), "/proc/%s/cgroup", process);
+	if (read_file(name, 65536, &text, &len))
+		return false;
+	const char *at = strstr(text, ":memory:"), *unified = strstr(text, "0::");
+	const char *begin = at ? at + 8 : unified ? unified + 3 : text + len;
+	snprintf(path, PATH_MAX, "%s%.*s", at ? "/memory" : "", (int)strcspn(begin, "\n"), begin);
+	free(text);
+	return *begin;
+}
+
+/* The most that the group of a process ever held; 0: it has none of its own. */
+static double group_peak_mib(pid_t pid)
+{
+	static const char *const files[] = {"memory.peak", "memory.max_usage_in_bytes"};
+	char process[16], path[PATH_MAX], own[PATH_MAX], file[PATH_MAX + 64], *text;
+	uint64_t bytes = 0;
+	size_t len;
+
+	snprintf(process, sizeof(process), "%d", pid);
+	if (!group_of(process, path) || !group_of("self", own) || !strcmp(path, own))
+		return 0;
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(file, sizeof(file), "/sys/fs/cgroup%s/%s", path, files[i]);
+		if (read_file(file, 64, &text, &len))
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		(void)parse_u64(text, 0, UINT64_MAX, &bytes);
+		free(text);
+	}
+	return (double)bytes / (1 << 20);
 }
 
 /* Says a line, and waits for the end of its input. */
@@ -214,21 +252,62 @@ static int start_idle(struct bench *bench, unsigned rung, struct resident *resid
 	return err;
 }
 
+static double meminfo_mib(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? strtod(at + strlen(name), NULL) / 1024 : 0;
+}
+
+/* What is neither free, nor a file's, nor a program's (proc_meminfo(5)): its code, its tables, its drivers' memory. */
+static int take_kernel(struct bench *bench, unsigned rung)
+{
+	static const char name[] = "memory.kernel", title[] = "memory of a kernel of its own";
+	char *command[] = {"cat", "/proc/meminfo", NULL};
+	struct outcome outcome = {0};
+	double mib = 0;
+
+	if (bench->ladder->rung[rung].kind != RUNG_VM)
+		return bench->has_machine ? bench_miss(bench, rung, name, title, "MiB", "it has none: the host's serves all") : 0;
+	int err = bench_run(bench, bench->ladder, rung, &outcome, command);
+	if (!err && meminfo_mib(outcome.output, "MemTotal:") > 0)
+		mib = bench->machine_mib - meminfo_mib(outcome.output, "MemFree:") - meminfo_mib(outcome.output, "Buffers:") -
+		      meminfo_mib(outcome.output, "\nCached:") - meminfo_mib(outcome.output, "AnonPages:");
+	if (!err)
+		err = mib > 0 ? bench_sample(bench, rung, name, title, "MiB", false, mib)
+			      : bench_miss(bench, rung, name, title, "MiB", outcome_reason(&outcome));
+	outcome_free(&outcome);
+	return err;
+}
+
 static int take_memory(struct bench *bench, unsigned rung)
 {
-	static const char name[] = "memory.idle", title[] = "memory of an idle instance", unit[] = "MiB";
+	static const char *const name[] = {"memory.idle", "memory.group"},
+				 *const title[] = {"memory of an idle instance", "most memory that its control group held"},
+				 *const lacking[] = {"its processes can't be looked into (that takes root)", "it has no control group of its own"};
+	static pid_t pid[PROCESSES_MAX];
 	struct resident resident;
+	double mib[2] = {0};
 	int err = start_idle(bench, rung, &resident);
+	const char *why = err == -ECONNRESET ? "it ended before it had said that it runs" : err ? strerror(-err) : NULL;
 
-	if (err == -ECONNRESET)
-		return bench_miss(bench, rung, name, title, unit, "it ended before it had said that it runs");
-	if (err)
-		return ends(err) ? err : bench_miss(bench, rung, name, title, unit, strerror(-err));
-	usleep(SETTLE_US);
-	double mib = pss_mib(resident.pid);
-	resident_end(&resident, GRACE_S);
-	return mib > 0 ? bench_sample(bench, rung, name, title, unit, false, mib)
-		       : bench_miss(bench, rung, name, title, unit, "its processes can't be looked into (that takes root)");
+	if (ends(err))
+		return err;
+	if (!err) {
+		usleep(SETTLE_US);
+		unsigned count = tree_of(resident.pid, pid);
+		for (unsigned i = 0; i < count; i++)
+			mib[0] += pss_kib(pid[i]) / 1024;
+		/* Those that came last are innermost. */
+		for (unsigned i = count; i-- > 0 && mib[1] <= 0;)
+			mib[1] = group_peak_mib(pid[i]);
+		resident_end(&resident, GRACE_S);
+	}
+	err = 0;
+	for (unsigned i = 0; i < 2 && !err; i++)
+		err = mib[i] > 0 ? bench_sample(bench, rung, name[i], title[i], "MiB", false, mib[i])
+				 : bench_miss(bench, rung, name[i], title[i], "MiB", why ? why : lacking[i]);
+	return err ? err : take_kernel(bench, rung);
 }
 
 /* --- many of them ------------------------------------------------------------------------------------------------------------------------- */
@@ -290,6 +369,7 @@ const struct measure_group measure_groups[] = {
 	{.name = "memory", .take = take_memory},
 	{.name = "disk", .take = take_disk},
 	{.name = "net", .take = take_net},
+	{.name = "bridge", .take = take_bridge},
 	{.name = "density", .once = true, .take = take_density},
 };
 const unsigned measure_group_count = sizeof(measure_groups) / sizeof(*measure_groups);

@@ -13,13 +13,18 @@
 
 struct bench {
 	const struct ladder *ladder;
-	struct ladder *disk_ladder, *net_ladder; /* the same rungs, with an image that may be written to, and with a network */
+	struct ladder *disk_ladder;		  /* the same rungs, with an image that may be written to */
+	struct ladder *net_ladder[LADDER_BRIDGE + 1]; /* and with a network */
+	const char *bridge_missing; /* why there is no bridge; NULL: there is, or nobody asked for it */
+	struct resident bridge;	    /* who keeps it; none: 0 */
 	char scratch[64];			 /* the directory of that image; "": there is none */
 	const char *disk_missing;		 /* and why not; NULL: there is */
 	struct report *report; /* its rungs are the ladder's, in the same order */
 	char *const *command;  /* the user's; NULL: none */
 	unsigned timeout_s;
 	unsigned probe_ms;     /* for each of a probe's loops */
+	bool has_machine;      /* on the ladder */
+	double machine_mib;    /* the memory that it is given */
 	unsigned load_s;       /* for each load of a disk or network */
 	unsigned density;      /* instances; 0: not asked for */
 	bool sampling;	       /* false: a warm-up, which leaves nothing in the report */
@@ -35,6 +40,10 @@ struct measure_group {
 /* loads.c */
 int take_disk(struct bench *bench, unsigned rung);
 int take_net(struct bench *bench, unsigned rung);
+int take_bridge(struct bench *bench, unsigned rung);
+/* What take_bridge() goes by, on the host. 0 (or bench->bridge_missing), -EINTR, -ENOMEM. Removed in any case. */
+int bridge_make(struct bench *bench);
+void bridge_remove(struct bench *bench);
 
 /* For the groups: one run on that ladder's rung; a sample, or why there is none; in a warm-up these two do nothing. */
 int bench_run(struct bench *bench, const struct ladder *ladder, unsigned rung, struct outcome *outcome, char *const *command);

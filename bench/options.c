@@ -82,7 +82,7 @@ const struct option_def bench_option_table[] = {
 	LADDER_OPTIONS,
 	{.heading = "How"},
 	{.name = "only", .value = "LIST", .take = take_only, .takes = "names with commas between them",
-	 .help = "rungs (native, chroot, namespaces, ctr,\nunprivileged, vm), measures (start, latency, cpu,\nmemory, disk, net, density), or some of both"},
+	 .help = "rungs (native, chroot, namespaces, ctr,\nunprivileged, vm), measures (start, latency, cpu,\nmemory, disk, net, bridge, density), or some of both"},
 	{.name = "rounds", .value = "N", .take = take_count, .field = FIELD(rounds), .takes = "a number from 1 to 1000",
 	 .help = "samples of each measure (10)"},
 	{.name = "quick", .take = options_take_flag, .field = FIELD(quick), .help = "done within two minutes: up to 5 rounds, shorter\nprobes"},
@@ -210,7 +210,7 @@ enum bench_parsed contrast_options_parse(struct bench_options *o, int argc, char
 	};
 	enum bench_parsed parsed = parse(o, &options, argc, argv);
 
-	o->ladder.network = true;
+	o->ladder.network = LADDER_USER_NETWORK;
 	return parsed;
 }
 

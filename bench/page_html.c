@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/packed.h"
 #include "bench/page.h"
 #include "vmm/util/blob.h"
 
 #define CHART_TEXT 18 /* characters */
 
-static const void *page_css(size_t *len);
-BLOB(page_css, "bench/page.css")
+static const void *packed_css(size_t *len);
+BLOB(packed_css, "bench/page.css.gz")
 
 /* At most `limit` characters. Control characters have no place on a page; bytes that are no UTF-8 a browser shows as such. */
 static void put_text(FILE *out, const char *text, unsigned limit)
@@ -97,8 +98,9 @@ void page_put(FILE *out, const char *format, ...)
 
 void page_open(FILE *out, const char *kind, const char *heading, bool code)
 {
-	size_t len;
-	const void *css = page_css(&len);
+	size_t packed_len, len;
+	const void *packed = packed_css(&packed_len);
+	void *css = unpack(packed, packed_len, &len);
 
 	page_put(out,
 		 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -106,7 +108,9 @@ void page_open(FILE *out, const char *kind, const char *heading, bool code)
 		 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 		 "<title>$s: $s</title><style>\n",
 		 kind, heading);
-	fwrite(css, 1, len, out);
+	if (css)
+		fwrite(css, 1, len, out);
+	free(css);
 	page_put(out, code ? "</style></head><body><main><p class=\"k\">$s</p><h1><code>$s</code></h1>\n"
 			   : "</style></head><body><main><p class=\"k\">$s</p><h1>$s</h1>\n",
 		 kind, heading);

@@ -79,7 +79,8 @@ static int container_words(struct rung *rung, const char *self, const struct lad
 		self, "ctr", "run", o->disk ? "--disk" : "--rootfs", o->disk ? o->disk : o->rootfs, "--isolation", isolation, "--log-level", "error",
 		NULL,
 	};
-	const char *net[] = {"--net", o->network ? "user" : "none", NULL};
+	static const char *const nets[] = {"none", "user", "veth,bridge=" LADDER_BRIDGE_NAME ",ip=" LADDER_BRIDGE_GUEST};
+	const char *net[] = {"--net", nets[o->network], NULL};
 	int err = add_words(rung, words);
 
 	/* A chroot has the host's network. */
@@ -104,7 +105,8 @@ static int machine_words(struct rung *rung, const char *self, const struct ladde
 			disk[n++] = ',';
 	}
 	snprintf(disk + n, sizeof(disk) - n, "%s", o->writable ? "" : ",cow");
-	const char *words[] = {self, "run", "--kernel", o->kernel, "--disk", disk, "--memory", o->memory, "--net", o->network ? "user" : "none", NULL};
+	static const char *const nets[] = {"none", "user", "tap,ifname=" LADDER_TAP_NAME ",ip=" LADDER_BRIDGE_GUEST};
+	const char *words[] = {self, "run", "--kernel", o->kernel, "--disk", disk, "--memory", o->memory, "--net", nets[o->network], NULL};
 	const char *modules[] = {"--modules", o->modules, NULL};
 	int err = add_words(rung, words);
 	if (!err && o->modules)

@@ -22,6 +22,18 @@ enum rung_kind {
 	RUNG_FOREIGN,
 };
 
+/* What machines and containers have. */
+enum ladder_network {
+	LADDER_NO_NETWORK,
+	LADDER_USER_NETWORK,
+	LADDER_BRIDGE, /* a machine a tap interface, containers veth, on LADDER_BRIDGE_NAME: those are whoever's who uses the ladder */
+};
+#define LADDER_BRIDGE_NAME "tvmbench0"
+#define LADDER_TAP_NAME "tvmbench1"
+/* Of those reserved for benchmarks (RFC 2544, C.2.2) */
+#define LADDER_BRIDGE_HOST "198.18.53.1"
+#define LADDER_BRIDGE_GUEST "198.18.53.2/24"
+
 /* What the command line says of the ladder. Borrowed; lives as long as the ladder. */
 struct ladder_options {
 	const char *disk, *rootfs; /* the root image; one of them, or none: native alone */
@@ -30,7 +42,7 @@ struct ladder_options {
 	char **also;		   /* NULL-terminated: NAME=COMMAND {}, or bwrap, crun or runc; NULL: none */
 	const char *const *only;   /* NULL-terminated names; NULL: all */
 	bool writable;		   /* writes go to the image itself; otherwise they are dropped */
-	bool network;		   /* --net user in machines and containers; otherwise none */
+	enum ladder_network network;
 	bool allow_emulation;	   /* a machine on a KVM without hardware behind it */
 };
 

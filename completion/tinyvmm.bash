@@ -158,6 +158,19 @@ _tinyvmm_ctr() {
 		--cpu-shares --cpuset --pids --io-weight --io-limit --device --net-class --net-prio --best-effort --net --name --log-level --help --"
 }
 
+# Values of options that bench and contrast have
+_tinyvmm_ladder_value() {
+	case $1 in
+	--disk | -d | --kernel | -k | --json | --csv | --html) _tinyvmm_files ;;
+	--rootfs | --modules) _tinyvmm_directories ;;
+	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G" ;;
+	--also) _tinyvmm_words "bwrap crun runc" ;;
+	--log-level) _tinyvmm_words "error warn info debug" ;;
+	--rounds | --seed | --density | --timeout) ;;
+	*) return 1 ;;
+	esac
+}
+
 _tinyvmm_bench() {
 	if [ "$COMP_CWORD" = 2 ] && [[ $cur != -* ]]; then
 		_tinyvmm_words "compare"
@@ -168,16 +181,20 @@ _tinyvmm_bench() {
 		return
 	fi
 	case $previous in
-	--disk | -d | --kernel | -k | --json | --csv | --html) _tinyvmm_files ;;
-	--rootfs | --modules) _tinyvmm_directories ;;
-	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G" ;;
-	--also) _tinyvmm_words "bwrap crun runc" ;;
-	--only) _tinyvmm_parts "native chroot namespaces ctr unprivileged vm start latency cpu memory disk net density" ;;
-	--log-level) _tinyvmm_words "error warn info debug" ;;
-	--rounds | --seed | --density | --timeout) ;;
+	--only) _tinyvmm_parts "native chroot namespaces ctr unprivileged vm start latency cpu memory disk net bridge density" ;;
 	*)
-		_tinyvmm_words "--disk --rootfs --kernel --modules --memory --also --allow-emulation --only --rounds --quick --seed --density --timeout
-			--json --csv --html --log-level --help --"
+		_tinyvmm_ladder_value "$previous" || _tinyvmm_words "--disk --rootfs --kernel --modules --memory --also --allow-emulation --only --rounds --quick
+			--seed --density --timeout --json --csv --html --log-level --help --"
+		;;
+	esac
+}
+
+_tinyvmm_contrast() {
+	case $previous in
+	--only) _tinyvmm_parts "native chroot namespaces ctr unprivileged vm" ;;
+	*)
+		_tinyvmm_ladder_value "$previous" || _tinyvmm_words "--disk --rootfs --kernel --modules --memory --also --allow-emulation --only --timeout
+			--json --html --log-level --help"
 		;;
 	esac
 }
@@ -203,9 +220,13 @@ _tinyvmm() {
 		_tinyvmm_bench
 		return
 	fi
+	if [ "$COMP_CWORD" -gt 1 ] && [ "${COMP_WORDS[1]}" = contrast ]; then
+		_tinyvmm_contrast
+		return
+	fi
 	_tinyvmm_value "$previous" && return
 	if [ "$COMP_CWORD" = 1 ] && [[ $cur != -* ]]; then
-		_tinyvmm_words "run check ctr bench"
+		_tinyvmm_words "run check ctr bench contrast"
 		return
 	fi
 	_tinyvmm_words "--kernel --disk --root --init --append --initrd --modules --env --cpus --memory --net --rng --console --gic --name

@@ -173,11 +173,16 @@ static int limit_child(const struct container *container)
 	return place_child(container);
 }
 
-/* The child ended before it was ready. It has said why, unless something ended it. */
-static int explain_end(struct container *container)
+/*
+ * The child ended before it was ready, which is found out by hearing nothing more (-ECONNRESET) or by telling it something (-EPIPE). It has said why, unless
+ * something ended it.
+ */
+static int explain_end(struct container *container, int err)
 {
 	int status = 0;
 
+	if ((err != -ECONNRESET && err != -EPIPE) || !container->pid)
+		return err;
 	process_wait(container->pid, &status);
 	container->pid = 0;
 	bool killed = container->cgroup && cgroup_oom_kills(container->cgroup);
@@ -235,7 +240,7 @@ int container_follow(struct container *container)
 		if (message == CHILD_PLACE)
 			err = place_child(container);
 	}
-	return err == -ECONNRESET ? explain_end(container) : err;
+	return explain_end(container, err);
 }
 
 void container_init(struct container *container, const struct spec *spec, bool terminal)
@@ -274,7 +279,7 @@ int container_start(struct container *container)
 		err = send_message(container->go[0], 'g', -1);
 	if (!err)
 		err = limit_child(container);
-	return err ? err : container_follow(container);
+	return err ? explain_end(container, err) : container_follow(container);
 }
 
 void container_release(struct container *container)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The manual, and the installation of what users need.
 
-MANUAL := $(BUILD)/docs/tinyvmm.1 $(BUILD)/docs/tinyvmm-ctr.1 $(BUILD)/docs/tinyvmm-bench.1
+MANUAL := $(BUILD)/docs/tinyvmm.1 $(BUILD)/docs/tinyvmm-ctr.1 $(BUILD)/docs/tinyvmm-bench.1 $(BUILD)/docs/tinyvmm-contrast.1
 
 $(BUILD)/docs/%.1: docs/%.1.scd
 	@mkdir -p $(@D)

@@ -2,7 +2,7 @@
 # What runs inside a guest or a container. guest/init and guest/reaper are static and freestanding, and are carried inside the program.
 
 # -z noseparate-code, norelro: page-aligned segments less to carry in every initramfs. A page has 64 KiB on some AArch64 guests.
-GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Oz -g0 -ffreestanding -fno-stack-protector -fno-pie \
+GUEST_CFLAGS := -std=gnu11 $(CROSS_FLAGS) $(WARNINGS) -Oz $(SMALL_GCC) -g0 -ffreestanding -fno-stack-protector -fno-pie \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables \
 	-ffunction-sections -fdata-sections -fno-builtin -fno-strict-aliasing
 GUEST_LDFLAGS := -static -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro -s
@@ -29,9 +29,6 @@ PROBE_SOURCES := $(wildcard guest/probe*.c) guest/init_memory.c
 $(BUILD)/guest/probe: $(PROBE_SOURCES) $(wildcard guest/*.h) guest/guest.mk
 	@mkdir -p $(@D)
 	$(Q)echo "  GUEST $@"; $(CC) -I. -DGUEST_SYS_H='"guest/sys_$(ARCH).h"' $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ $(PROBE_SOURCES)
-
-$(BUILD)/guest/probe.gz: $(BUILD)/guest/probe
-	$(Q)gzip -9n <$< >$@
 
 $(BUILD)/bench/probe.o: $(BUILD)/guest/probe.gz
 

@@ -98,7 +98,7 @@ long probe_read(int dir, const char *path, char *buf, size_t size)
 
 /* --- measuring --------------------------------------------------------------------------------------------------------------- */
 
-/* A loop under way: ask may_go_on() before each batch. */
+/* A loop under way: ask may_go_on() before each batch. There is one at least, however long the processor was somebody else's. */
 struct stretch {
 	long began_ns, limit_ns;
 	unsigned long done;
@@ -111,7 +111,7 @@ static struct stretch begin(unsigned long ms)
 
 static int may_go_on(const struct stretch *s)
 {
-	return now_ns() - s->began_ns < s->limit_ns;
+	return !s->done || now_ns() - s->began_ns < s->limit_ns;
 }
 
 static void say_time(const char *name, const struct stretch *s)
@@ -188,10 +188,16 @@ static __attribute__((noreturn)) void echo(int from, int to)
 }
 
 /* One byte there and back is two switches, and four calls. */
+static int there_and_back(int out, int in)
+{
+	char byte = 0;
+
+	return sys_write(out, &byte, 1) == 1 && sys_read(in, &byte, 1) == 1;
+}
+
 static void measure_switch(unsigned long ms)
 {
 	int there[2], back[2];
-	char byte = 0;
 
 	if (SYS2(pipe2, there, O_CLOEXEC) < 0 || SYS2(pipe2, back, O_CLOEXEC) < 0)
 		return;
@@ -201,10 +207,12 @@ static void measure_switch(unsigned long ms)
 		pin();
 		echo(there[0], back[1]);
 	}
-	struct stretch s = begin(ms);
 	if (pid > 0) {
 		pin();
-		while (may_go_on(&s) && sys_write(there[1], &byte, 1) == 1 && sys_read(back[0], &byte, 1) == 1)
+		/* The first waits for the other to come to it. */
+		int works = there_and_back(there[1], back[0]);
+		struct stretch s = begin(ms);
+		while (works && may_go_on(&s) && there_and_back(there[1], back[0]))
 			s.done += 2;
 		say_time("context-switch", &s);
 	}
@@ -338,6 +346,22 @@ static void cpu(unsigned long ms)
 	measure_copy(ms);
 }
 
+static void ping(unsigned long ms, const char *address, const char *port)
+{
+	static const int at_once = 1;
+	int fd = probe_connect(address, port);
+
+	if (fd < 0)
+		return;
+	SYS5(setsockopt, fd, 6 /* IPPROTO_TCP */, 1 /* TCP_NODELAY */, &at_once, sizeof(at_once));
+	int works = there_and_back(fd, fd);
+	struct stretch s = begin(ms);
+	while (works && may_go_on(&s) && there_and_back(fd, fd))
+		s.done++;
+	say_time("ping", &s);
+	sys_close(fd);
+}
+
 /* --- the command line -------------------------------------------------------------------------------------------------------- */
 
 static unsigned long number(const char *text)
@@ -383,15 +407,17 @@ void probe_main(long *stack)
 		sys_exit(0);
 	if (argc > 0 && argv[0][0] == '/')
 		vanish(argv[0]);
-	unsigned long ms = argc == 3 ? number(argv[2]) : 0;
+	unsigned long ms = argc >= 3 ? number(argv[2]) : 0;
 	find_page_size(argv + argc + 1);
 	if (argc == 2 && text_equal(argv[1], "see"))
 		probe_see();
 	else if (argc > 2 && text_equal(argv[1], "can"))
 		probe_can(argv + 2);
-	else if (ms && text_equal(argv[1], "latency"))
+	else if (ms && argc == 5 && text_equal(argv[1], "ping"))
+		ping(ms, argv[3], argv[4]);
+	else if (ms && argc == 3 && text_equal(argv[1], "latency"))
 		latency(ms);
-	else if (ms && text_equal(argv[1], "cpu"))
+	else if (ms && argc == 3 && text_equal(argv[1], "cpu"))
 		cpu(ms);
 	else
 		sys_exit(2);

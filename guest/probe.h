@@ -3,12 +3,13 @@
  * guest/probe, the program that `tinyvmm bench` and `tinyvmm contrast` hand to a shell on each rung of the ladder (bench/rung.h), and what it says. It is static and freestanding,
  * so that it runs in any image; it removes its own file first, and the directory that was made for it.
  *
- *     probe latency MS       probe cpu MS       probe see       probe can KEY=TARGET...
+ *     probe latency MS       probe cpu MS       probe ping MS ADDRESS PORT       probe see       probe can KEY=TARGET...
  *
  * A result is a line "NAME<tab>VALUE<tab>TEXT" in printable ASCII, each part of 1 to PROBE_TEXT_MAX bytes, "-" where there is nothing to say. Status 0, or 2 where the command line
  * is at fault; what could not be measured has no line.
  *
  * latency, cpu: each loop takes some MS milliseconds (1 to PROBE_MS_MAX); VALUE is a whole number without a sign, TEXT its unit.
+ * ping: the same for bytes that a service at the address (a whole number of 32 bits) sends back, one after the other.
  *
  * see: kernel (release, version), boot (the boot's id), uptime (ms), cmdline, hostname, cpus, memory (KiB), processes (a count; own pid), users (the map of user ids), mounts,
  * devices (nodes in /dev; its device and inode), interfaces (a count; names), cgroup (path; limits), capabilities (effective, in hexadecimal), seccomp (mode; whether no new
@@ -38,6 +39,9 @@
 #define PROBE_TEXT_MAX 100
 #define PROBE_FORKS_MAX 512
 #define PROBE_PICOSECONDS "ps" /* the unit of a time for one operation */
+
+#define PROBE_LOOPBACK "2130706433" /* 127.0.0.1 */
+#define PROBE_GATEWAY "167772674"   /* 10.0.2.2, the host by the user network */
 
 #define PROBE_YES "yes"
 #define PROBE_NO "no"

@@ -80,7 +80,7 @@ static unsigned long number_at(const char **text)
 {
 	unsigned long n = 0;
 
-	for (; **text >= '0' && **text <= '9' && n < 100000000; ++*text)
+	for (; **text >= '0' && **text <= '9' && n < 1000000000; ++*text)
 		n = n * 10 + (unsigned long)(**text - '0');
 	return n;
 }
@@ -287,38 +287,50 @@ static void open_raw(const char *unused)
 		sys_close(fd);
 }
 
-static void connect_to(const char *key, uint32_t address, const char *port_text)
+int probe_connect(const char *address_text, const char *port_text)
 {
-	unsigned long port = number(port_text);
-	struct sockaddr_in to = {.sin_family = SYS_AF_INET, .sin_port = (uint16_t)((port & 0xff) << 8 | (port >> 8 & 0xff))};
+	unsigned long address = number(address_text), port = number(port_text);
+	/* Both architectures are little-endian. */
+	struct sockaddr_in to = {
+		.sin_family = SYS_AF_INET,
+		.sin_port = (uint16_t)((port & 0xff) << 8 | (port >> 8 & 0xff)),
+		.sin_addr.s_addr = __builtin_bswap32((uint32_t)address),
+	};
 	const struct {
 		long s, us;
 	} patience = {CONNECT_S, 0};
-	char token[PROBE_TEXT_MAX + 1] = "";
 	int fd = (int)SYS3(socket, SYS_AF_INET, SOCK_STREAM | SYS_SOCK_CLOEXEC, 0);
+	long err = fd;
 
-	/* Both architectures are little-endian. */
-	to.sin_addr.s_addr = __builtin_bswap32(address);
-	long result = fd;
 	if (fd >= 0) {
 		SYS5(setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 		SYS5(setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		result = SYS3(connect, fd, &to, sizeof(to));
-		if (result >= 0)
-			result = sys_read(fd, token, sizeof(token) - 1);
-		sys_close(fd);
+		err = SYS3(connect, fd, &to, sizeof(to));
+		if (err < 0)
+			sys_close(fd);
 	}
+	return err < 0 ? (int)err : fd;
+}
+
+static void read_token(const char *key, const char *address, const char *port)
+{
+	char token[PROBE_TEXT_MAX + 1] = "";
+	int fd = probe_connect(address, port);
+	long result = fd < 0 ? fd : sys_read(fd, token, sizeof(token) - 1);
+
+	if (fd >= 0)
+		sys_close(fd);
 	say_token(key, result, token);
 }
 
 static void reach_loopback(const char *port)
 {
-	connect_to("loopback", 0x7f000001 /* 127.0.0.1 */, port);
+	read_token("loopback", PROBE_LOOPBACK, port);
 }
 
 static void reach_gateway(const char *port)
 {
-	connect_to("gateway", 0x0a000202 /* 10.0.2.2 */, port);
+	read_token("gateway", PROBE_GATEWAY, port);
 }
 
 /* --- limits ------------------------------------------------------------------------------------------------------------------ */

@@ -19,6 +19,9 @@ long probe_read(int dir, const char *path, char *buf, size_t size);
 /* A file system of this kind, new and attached nowhere: a descriptor or a negative errno (fsopen(2), fsmount(2)). */
 int probe_mount(const char *type);
 
+/* A connection by TCP, both numbers as decimal text, the address one of 32 bits; reading and writing wait CONNECT_S at most. A descriptor or a negative errno. */
+int probe_connect(const char *address, const char *port);
+
 /* probe_see.c */
 void probe_see(void);
 /* probe_can.c: `args` is NULL-terminated. */

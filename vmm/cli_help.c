@@ -13,6 +13,7 @@ void cli_help(void)
 	     "  tinyvmm check    what this host gives a machine, and what to do about the rest\n"
 	     "  tinyvmm ctr run  a command in a container (tinyvmm ctr run --help)\n"
 	     "  tinyvmm bench    machine, container and host side by side, measured\n"
+	     "  tinyvmm contrast what a program sees and can do on each of them\n"
 	     "\n"
 	     "Without COMMAND the guest's init is started. With it, only COMMAND runs, on\n"
 	     "tinyvmm's standard input, output and error, and its status is tinyvmm's.");

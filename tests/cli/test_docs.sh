@@ -87,7 +87,7 @@ else
 fi
 
 check "bash: loads" bash -n completion/tinyvmm.bash
-check "bash: subcommands" offers "bench check ctr run" tinyvmm ""
+check "bash: subcommands" offers "bench check contrast ctr run" tinyvmm ""
 check "bash: options" offers "--console --console-log" tinyvmm --con
 check "bash: after a flag" offers "--cpus" tinyvmm --no-reboot --cp
 check "bash: words of a value" offers "debug error info warn" tinyvmm --log-level ""
@@ -108,6 +108,8 @@ check "bash: capabilities" offers "SETFCAP SETGID SETPCAP SETUID" tinyvmm ctr ru
 check "bash: a verb of bench" offers "compare" tinyvmm bench ""
 check "bash: options of bench" offers "--json" tinyvmm bench --js
 check "bash: names after a comma" offers "ctr,start" tinyvmm bench --only ctr,st
+check "bash: options of contrast" offers "--html" tinyvmm contrast --ht
+check "bash: its rungs" offers "native,unprivileged" tinyvmm contrast --only native,u
 check "bash: nothing for the container's command" offers "" tinyvmm ctr run -- --ke
 
 if have zsh; then
@@ -128,6 +130,9 @@ if [ -n "$program" ]; then
 			# shellcheck disable=SC2086 # two words
 			check "$file has what $verb --help has" help_is_in "$file" $verb
 		done
+	done
+	for file in docs/tinyvmm-contrast.1.scd completion/tinyvmm.bash completion/_tinyvmm; do
+		check "$file has what contrast --help has" help_is_in "$file" contrast
 	done
 fi
 exit $status

@@ -36,6 +36,27 @@ same "cpu has samples" 15 "$(grep -c '^cpu\.' "$test_dir/b.csv")"
 matches "what a measure can't have is said" 'disk image' "$output"
 matches "what the host is, is said" 'kernel +Linux' "$output"
 
+bench --rootfs "$root" --rounds 2 --quick --only native,ctr,memory,net,bridge --csv "$test_dir/n.csv"
+same "memory and networks" 0 "$status"
+rungs_of() { sed -n "s/^$1,[^,]*,\([a-z]*\),.*/\1/p" "$test_dir/n.csv" | sort -u | paste -sd ' '; }
+same "a container's control group is asked" "ctr" "$(rungs_of memory.group)"
+same "a byte to the host and back" "ctr native" "$(rungs_of net.ping)"
+if [[ $output == *"no bridge and tap interface"* ]]; then
+	skip "by veth" "no bridge can be made here"
+else
+	same "by veth" "ctr native" "$(rungs_of bridge.ping)"
+fi
+interfaces() { ip -o link 2>/dev/null | grep -c tvmbench; }
+same "no interface is left" 0 "$(interfaces)"
+"$tinyvmm" bench --rootfs "$root" --rounds 1000 --only native,bridge >/dev/null 2>&1 &
+pid=$!
+sleep 1
+kill -KILL $pid
+wait $pid 2>/dev/null
+# shellcheck disable=SC2317 # called by name
+no_interfaces() { [ "$(interfaces)" = 0 ]; }
+check "nor after SIGKILL" wait_until 10 no_interfaces
+
 # --- others
 bench --rootfs "$root" --only native,ctr,other,start --also 'other=env {}' --rounds 2 --csv "$test_dir/c.csv"
 same "a rung of the user's own" 4 "$(grep -c ',other,' "$test_dir/c.csv")"

@@ -66,6 +66,8 @@ matches "of an ordinary user: and the rest is found out" 'set the host name  +no
 
 contrast --rootfs "$root" --disk "$root"
 failed "--rootfs and --disk" 2 'one root image'
+contrast --only native,start
+failed "--only of a measure" 2 'names of rungs'
 contrast --only nowhere
 failed "--only of no rung" 2 'no such rung'
 contrast --only native,ctr --rootfs "$root" --json "$test_dir"

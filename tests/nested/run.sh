@@ -54,6 +54,9 @@ case " $* " in
 	files+=(--file build/systemd:/src/build/systemd --file build/systemd.packages:/src/build/systemd.packages)
 	;;
 esac
+case " $* " in
+*/test_bench.sh* | *' test_bench.sh '*) ! crun=$(command -v crun) || programs+=(--program "$crun") ;;
+esac
 # What trees are compared by: busybox's tell and know less
 case " $* " in
 */test_files.sh*) for program in find tar; do programs+=(--program "$(program_path "$program")"); done ;;

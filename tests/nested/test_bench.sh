@@ -21,6 +21,22 @@ check "and more memory" [ "$(median memory.idle vm)" -gt "$(median memory.idle c
 matches "that this host is a machine itself is said" 'virtual machine itself|emulated in software' "$(cat "$test_dir/stdout")"
 matches "the page is whole" '</html>' "$(tail -c 20 "$test_dir/page.html")"
 
+# A foreign rung: crun takes control groups of version 2 alone, as here
+mkdir "$test_dir/root"
+if [ -z "$(command -v crun)" ]; then
+	skip "crun beside it" "crun is not installed"
+elif ! mount -o ro,loop "$root" "$test_dir/root" 2>/dev/null; then
+	skip "crun beside it" "the root image can't be mounted here"
+else
+	unmount_root() { umount "$test_dir/root"; }
+	at_end+=(unmount_root)
+	status=0
+	"$TINYVMM" bench --rootfs "$test_dir/root" --only ctr,crun,start --also crun --rounds 2 --csv "$test_dir/crun" >"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
+	ended "crun beside it" 0
+	same "has its samples" 4 "$(grep -c ',crun,' "$test_dir/crun")"
+	sed 's/^/# /' "$test_dir/stdout" | grep -E 'ctr|crun'
+fi
+
 status=0
 "$TINYVMM" bench --kernel "$KERNEL" --modules "$MODULES" --disk "$root" --rounds 1 --only ctr,vm --csv "$test_dir/samples" -- sh -c 'exit 4' \
 	>"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?

@@ -26,7 +26,8 @@ static bool is_known(const char *name, size_t len)
 static bool is_of_others(const char *name, size_t len)
 {
 	return is_in(ctr_run_options, ctr_run_option_count, name, len) || is_a_verbs(name, len) ||
-	       is_in(bench_option_table, bench_option_count, name, len) || is_in(compare_option_table, compare_option_count, name, len);
+	       is_in(bench_option_table, bench_option_count, name, len) || is_in(compare_option_table, compare_option_count, name, len) ||
+	       is_in(contrast_option_table, contrast_option_count, name, len);
 }
 
 /*
