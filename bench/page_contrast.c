@@ -30,9 +30,8 @@ static void ladder(FILE *out, const struct contrast *contrast)
 
 	page_put(out,
 		 "<h2>The ladder</h2><p>What stands between a workload and the host’s kernel, and how many of that kernel’s system calls "
-		 "were made "
-		 "to run <code>true</code>, by all processes of the rung. Layers are listed here, not weighed, but for a machine’s own "
-		 "kernel: a workload’s system calls end there.</p><div class=\"l\">\n");
+		 "were made to run <code>true</code>, by all processes of the rung, setting it up included. Layers are listed here, not "
+		 "weighed, but for a machine’s own kernel: a workload’s system calls end there.</p><div class=\"l\">\n");
 	for (unsigned i = 0; i < contrast->rung_count; i++)
 		most = contrast->rung[i].calls > most ? contrast->rung[i].calls : most;
 	for (unsigned i = 0; i < contrast->rung_count; i++) {

@@ -37,6 +37,7 @@ group() {
 		group demo
 		echo "for the unit tests:" libcmocka-dev libfdt-dev device-tree-compiler acpica-tools gzip xz-utils zstd lz4 bzip2
 		echo "for the sanitizers and fuzz targets:" clang libclang-rt-dev
+		echo "to compare with:" crun
 		echo "to build a kernel with everything built in:" bc bison flex libelf-dev
 		echo "for partitioned test disks:" fdisk
 		echo "to see what the sandbox allows being used:" strace
