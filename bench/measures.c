@@ -214,8 +214,9 @@ static bool group_of(const char *process, char path[PATH_MAX])
 	const char *at = strstr(text, ":memory:"), *unified = strstr(text, "0::");
 	const char *begin = at ? at + 8 : unified ? unified + 3 : text + len;
 	snprintf(path, PATH_MAX, "%s%.*s", at ? "/memory" : "", (int)strcspn(begin, "\n"), begin);
+	bool known = *begin;
 	free(text);
-	return *begin;
+	return known;
 }
 
 /* The most that the group of a process ever held; 0: it has none of its own. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "vmm/decompress.h"
+#include "vmm/util/decompress.h"
 #include "vmm/util/io.h"
 
 #define UNPACKED_MAX (1u << 20)

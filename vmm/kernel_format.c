@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmm/decompress.h"
+#include "vmm/util/decompress.h"
 #include "vmm/util/io.h"
 
 int kernel_refuse(struct kernel_file *file, int err, const char *fmt, ...)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmm/decompress.h"
+#include "vmm/util/decompress.h"
 #include "vmm/util/io.h"
 
 /* What a stream that can't be unpacked says about the file that it comes from. */

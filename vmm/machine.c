@@ -209,7 +209,7 @@ static int make_vm(struct machine *m)
 	err = arch_vm_init(&m->vm);
 	if (!err)
 		err = check_processors(m);
-	return !err && ARCH_ARM_DEVICES && m->vm.irqchip_wanted ? machine_irqchip_new(&m->vm) : err;
+	return !err && m->vm.irqchip_wanted ? machine_irqchip_new(&m->vm) : err;
 }
 
 static int give_memory(struct machine *m)
@@ -459,8 +459,7 @@ void machine_free(struct machine *m)
 	vcpus_free(m->vcpus);
 	machine_devices_free(m->devices);
 	free(m->initial);
-	if (ARCH_ARM_DEVICES)
-		machine_irqchip_free(&m->vm);
+	machine_irqchip_free(&m->vm);
 	arch_vm_release(&m->vm);
 	mem_release(&m->vm.mem);
 	kvm_release(&m->vm.kvm);

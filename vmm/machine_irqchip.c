@@ -80,6 +80,8 @@ int machine_irqchip_new(struct vm *vm)
 {
 	struct machine_irqchip *m;
 
+	if (!ARCH_ARM_DEVICES)
+		return -ENOSYS;
 	if (vm->cpus > GICV2_CPUS_MAX) {
 		log_error("--cpus %u: the interrupt controller here is a GICv2, which has room for %d", vm->cpus, GICV2_CPUS_MAX);
 		return -E2BIG;
@@ -106,7 +108,7 @@ int machine_irqchip_new(struct vm *vm)
 
 void machine_irqchip_free(struct vm *vm)
 {
-	if (!vm->irqchip)
+	if (!ARCH_ARM_DEVICES || !vm->irqchip)
 		return;
 	gicv2_free(of(vm->irqchip)->gic);
 	free(of(vm->irqchip));

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/decompress.h"
+#include "vmm/util/decompress.h"
 #include "vmm/util/io.h"
 #include "vmm/util/lib.h"
 #include "vmm/util/log.h"

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/decompress.h"
+#include "vmm/util/decompress.h"
 
 struct blob {
 	uint8_t *data; /* malloc'ed */

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmm/decompress.h"
+#include "vmm/util/decompress.h"
 
 #define START 65536
 #define LIMIT (4u << 20)

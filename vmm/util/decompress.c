@@ -3,7 +3,7 @@
  * Streams unpacked by the libraries they belong to: see decompress.h. Each unpack_ function drives one library from the whole input to the
  * sink, a megabyte at a time.
  */
-#include "vmm/decompress.h"
+#include "vmm/util/decompress.h"
 
 #include <bzlib.h>
 #include <errno.h>

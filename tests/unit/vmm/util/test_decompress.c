@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* vmm/decompress.c: what the libraries' own compressors made comes out as it went in; what is cut, damaged or too big is told apart. */
+/* vmm/util/decompress.c: what the libraries' own compressors made comes out as it went in; what is cut, damaged or too big is told apart. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "tests/fakes/fake_kernel.h"
-#include "vmm/decompress.h"
+#include "vmm/util/decompress.h"
 #include "vmm/util/io.h"
 
 #define START 65536

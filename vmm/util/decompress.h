@@ -5,8 +5,8 @@
  * Output goes to a file as it appears; what is zero stays a hole, so that an unpacked kernel costs only its contents. Input and output
  * are bounded.
  */
-#ifndef VMM_DECOMPRESS_H
-#define VMM_DECOMPRESS_H
+#ifndef VMM_UTIL_DECOMPRESS_H
+#define VMM_UTIL_DECOMPRESS_H
 
 #include <stddef.h>
 #include <stdint.h>
