@@ -90,14 +90,14 @@ $(BUILD)/tinyvmm: $(BUILD)/vmm/main.o $(BUILD)/libtinyvmm.a
 	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What runs once, in system calls mostly, is better small than fast: all but what moves data
-HOT := $(addprefix devices/,virtio/virtqueue.o virtio/blk.o virtio/net.o block/ring.o) \
+HOT := $(addprefix devices/,virtio/virtqueue.o virtio/blk.o virtio/net.o block/block.o block/ring.o) \
 	$(addprefix vmm/,core/mem.o kernel_hash.o)
 SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),$(UNALIGNED),-Oz $(SMALL_GCC))
 
 UNALIGNED := -fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels
-# What GCC 12's -Oz does in spite of its name: 7 KiB
+# What GCC 12's -Oz does in spite of its name: 10 KiB
 SMALL_GCC := $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-caller-saves -fno-guess-branch-probability -fno-tree-loop-im \
-	-fno-jump-tables $(if $(filter x86_64,$(ARCH)),-malign-data=abi))
+	-fno-jump-tables -fno-thread-jumps $(if $(filter x86_64,$(ARCH)),-malign-data=abi))
 
 # It includes the page's style sheet.
 $(BUILD)/bench/page_html.o: $(BUILD)/bench/page.css.gz

@@ -117,7 +117,8 @@ static int take_rounds(struct course *course)
 /* Where it may be large: what a load writes shall be the image's, and the user's image is not written to. */
 static int copy_image(struct course *course, char *disk)
 {
-	char *copy[] = {"cp", "--sparse=always", "--reflink=auto", disk, course->image, NULL};
+	/* Not every cp has these. */
+	char *copy[] = {"sh", "-c", "cp --sparse=always --reflink=auto -- \"$0\" \"$1\" 2>/dev/null || exec cp -- \"$0\" \"$1\"", disk, course->image, NULL};
 	struct outcome outcome;
 
 	snprintf(course->bench.scratch, sizeof(course->bench.scratch), "/var/tmp/tinyvmm-bench.XXXXXX");

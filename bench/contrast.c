@@ -20,6 +20,7 @@
 #include "bench/options.h"
 #include "bench/page.h"
 #include "bench/probe.h"
+#include "bench/report.h"
 #include "guest/probe.h"
 #include "vmm/core/loop.h"
 #include "vmm/util/log.h"
@@ -56,6 +57,9 @@ static int ask(struct said *said, const struct rung *rung, char *const *more, ch
 	}
 	if (err || outcome.status)
 		snprintf(said->missing, sizeof(said->missing), "%.100s", err ? strerror(-err) : outcome_reason(&outcome));
+	/* Whoever said it, and wherever it was cut. */
+	for (char *c = said->missing; *c; c++)
+		*c = *c < ' ' || *c > '~' ? '?' : *c;
 	outcome_free(&outcome);
 	return err == -EINTR || err == -ENOMEM ? err : 0;
 }
@@ -94,7 +98,7 @@ static int count_calls(struct contrast_rung *result, const struct rung *rung, co
 	free(argv);
 	result->calls = err || outcome.status ? -1 : table_lines(file);
 	if (result->calls < 0)
-		result->calls_missing = strdup(err == -ENOENT || outcome.status == 127 ? "strace is not installed"
+		result->calls_missing = report_text(err == -ENOENT || outcome.status == 127 ? "strace is not installed"
 					       : err                                   ? strerror(-err)
 										       : outcome_reason(&outcome));
 	(void)unlink(file);
@@ -200,7 +204,7 @@ static int make_rungs(struct contrast *contrast, const struct course *course)
 		struct contrast_rung *rung = &contrast->rung[contrast->rung_count++];
 		*rung = (struct contrast_rung){.kind = course->rung[i]->kind, .name = strdup(course->rung[i]->name), .calls = -1};
 		judge_layers(rung->layer, rung->kind);
-		rung->skipped = skipped ? strdup(skipped) : NULL;
+		rung->skipped = skipped ? report_text(skipped) : NULL;
 		if (!rung->name || (skipped && !rung->skipped))
 			return -ENOMEM;
 		for (unsigned r = 0; rung->skipped && r < contrast->row_count; r++)

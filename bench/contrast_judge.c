@@ -59,6 +59,7 @@ static const struct def {
 	{"hostname", "host name", SEE_SPACE, "..uuuk", "ns-uts"},
 	{"processes", "processes", SEE_SPACE, "..pppk", "ns-pid"},
 	{"users", "users", SEE_SPACE, "....Uk", "ns-user"},
+	{"groups", "groups", SEE_SPACE, "....Uk", "ns-user"},
 	{"mounts", "mounts", SEE_SPACE, ".mmmmk", "ns-mnt"},
 	{"devices", "device nodes", SEE_PLACE, ".rmmmk", NULL},
 	{"interfaces", "network interfaces", SEE_SPACE, "..nnnk", "ns-net"},

@@ -11,7 +11,7 @@
  * latency, cpu: each loop takes some MS milliseconds (1 to PROBE_MS_MAX); VALUE is a whole number without a sign, TEXT its unit.
  * ping: the same for bytes that a service at the address (a whole number of 32 bits) sends back, one after the other.
  *
- * see: kernel (release, version), boot (the boot's id), uptime (ms), cmdline, hostname, cpus, memory (KiB), processes (a count; own pid), users (the map of user ids), mounts,
+ * see: kernel (release, version), boot (the boot's id), uptime (ms), cmdline, hostname, cpus, memory (KiB), processes (a count; own pid), users and groups (the maps of ids), mounts,
  * devices (nodes in /dev; its device and inode), interfaces (a count; names), cgroup (path; limits), capabilities (effective, in hexadecimal), seccomp (mode; whether no new
  * privileges), lsm (label), and ns-user, ns-mnt, ns-pid, ns-net, ns-uts, ns-ipc, ns-cgroup, ns-time (of /proc/self/ns). Where no /proc is mounted it makes one that only it sees,
  * if it may: what is hidden only by that is not hidden.

@@ -244,6 +244,7 @@ void probe_see(void)
 	see_machine();
 	see_processes(proc);
 	see_file(proc, "users", "self/uid_map");
+	see_file(proc, "groups", "self/gid_map");
 	see_mounts(proc);
 	see_devices();
 	see_interfaces(proc);

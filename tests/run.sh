@@ -183,14 +183,23 @@ nested_batch() {
 	printf "not ok nested %s: did not come to its end: ${why//%/} (machine $try)\n" "${left[@]}" >>"$log"
 }
 
-# half 1|2 SCRIPT...: which of the scripts that machine gets. How long a script takes goes by the guests that it starts, and by as much as two of
+# guests SCRIPT...: "SCRIPT:GUESTS", how many each starts, or, where it does something else, as many as would take that long ("# guests: N").
+guests() {
+	local script count
+	for script; do
+		count=$(sed -n 's/^# guests: //p' "tests/nested/$script")
+		echo "$script:${count:-$(grep -cE '^[[:space:]]*(if )?(run_vm|boot|on_terminal|console_start|run_example|run_commands|as_nobody) ' "tests/nested/$script")}"
+	done
+}
+
+# half 1|2 SCRIPT...: which of the scripts that machine gets. How long a script takes goes by the guests that it starts, and by as much as four of
 # them for itself. Each script, the largest first, goes to the machine that has less to do.
 half() {
 	local number=$1
 	shift
-	(cd tests/nested && grep -cHE '^[[:space:]]*(if )?(run_vm|boot|on_terminal|console_start|run_example|run_commands|as_nobody) ' "$@") |
+	guests "$@" |
 		sort -t : -k 2,2nr -k 1,1 |
-		awk -F : -v number="$number" '{ half = load[1] <= load[2] ? 1 : 2; load[half] += $2 + 2; if (half == number) print $1 }'
+		awk -F : -v number="$number" '{ half = load[1] <= load[2] ? 1 : 2; load[half] += $2 + 4; if (half == number) print $1 }'
 }
 
 # board_batch NAME BOARD SCRIPT...: the same on an emulated AArch64 board. NAME is put before that of each result.

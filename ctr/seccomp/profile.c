@@ -302,7 +302,7 @@ static int read_condition(struct reader *r, const json_t *rule, const char *key,
 {
 	struct matches caps = {0}, arches = {0};
 	size_t cap_count, arch_count;
-	bool told, newer = false;
+	bool told = false, newer = false;
 	json_t *object;
 	int err = get(r, rule, key, JSON_OBJECT, &object);
 

@@ -3,6 +3,7 @@
 #
 # test_life.sh TINYVMM: containers that are kept, as root: created, started, looked at, stopped, crashed, removed.
 # shellcheck disable=SC2016 # expansions are the container's
+# guests: 4
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/ctr/lib.sh

@@ -4,6 +4,7 @@
 # test_limits.sh TINYVMM: each limit is one that the kernel keeps to, on control groups of version 1 and of version 2, and what this host can't limit
 # is said. (Memory and processes: test_run.sh.) No test here takes something for too slow: other work on the host changes no result.
 # shellcheck disable=SC2016 # expansions are the container's
+# guests: 10
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck disable=SC2034 # for lib.sh

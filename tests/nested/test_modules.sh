@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Modules compressed as distributions do it: unpacked on the host, so that the guest's kernel need not be able to.
+# guests: 5
 . "$(dirname "$0")/lib.sh"
 root=$(disk root)
 

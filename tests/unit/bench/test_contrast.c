@@ -18,7 +18,7 @@
 #define HOST                                                                                                                              \
 	"kernel\t6.1.0\t#1 "                                                                                                              \
 	"SMP\nboot\taaaa\t-\nuptime\t1000000\tms\ncmdline\tquiet\t-\nhostname\tbox\t-\ncpus\t4\t-\nmemory\t2097152\tKiB\n"                \
-	"processes\t90\town pid 80\nusers\t0 0 4294967295\t-\nmounts\t20\t-\ndevices\t100\t0:6 1\ninterfaces\t2\tlo eth0\ncgroup\t/\t-\n" \
+	"processes\t90\town pid 80\nusers\t0 0 4294967295\t-\ngroups\t0 0 4294967295\t-\nmounts\t20\t-\ndevices\t100\t0:6 1\ninterfaces\t2\tlo eth0\ncgroup\t/\t-\n" \
 	"capabilities\t000001ffffffffff\t-\nseccomp\t0\t-\nlsm\tunconfined\t-\nns-user\tuser:[1]\t-\nns-mnt\tmnt:[1]\t-\nns-pid\tpid:[1]" \
 	"\t-\n"                                                                                                                           \
 	"ns-net\tnet:[1]\t-\nns-uts\tuts:[1]\t-\nns-cgroup\tcgroup:[1]\t-\n"
