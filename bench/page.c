@@ -53,13 +53,11 @@ static void method(const struct report *report, FILE *out)
 
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)report->seed);
 	page_put(out,
-		 "<h2 id=\"method\">How it was measured</h2><p>$u warm-up rounds, whose samples don’t count, then $u rounds. In each round "
-		 "every rung "
-		 "has its turn, so that what drifts on the machine hits all alike. What is said of the samples is their median, with a "
-		 "95\u202f% "
-		 "interval by the percentile bootstrap ($u resamples, seed $s). A ratio is one median over another, both resampled. "
-		 "Outliers "
-		 "lie beyond 1.5 interquartile ranges of the quartiles; they are shown, counted, and stay in.</p>\n",
+		 "<h2 id=\"method\">How it was measured</h2><p>$u warm-up rounds, whose samples don’t count, then $u rounds. In each "
+		 "round every rung has its turn, so that what drifts on the machine hits all alike. What is said of the samples is "
+		 "their median, with a 95\u202f% interval by the percentile bootstrap ($u resamples, seed $s). A ratio is one median "
+		 "over another, both resampled. Outliers lie beyond 1.5 interquartile ranges of the quartiles; they are shown, "
+		 "counted, and stay in.</p>\n",
 		 report->warmups, report->rounds, STATS_RESAMPLES, seed);
 }
 
@@ -167,10 +165,8 @@ int page_report(const struct report *report, FILE *out)
 			overview(report, cells, out);
 		if (report->measure_count > 0)
 			page_put(out, "<h2>Each measure</h2><p class=\"s\">Bars reach to the median, and the bracket around their end is "
-				      "its 95\u202f% "
-				      "interval. Each dot is one sample, the first on top; a ring is an outlier. The dotted line stands at "
-				      "the first rung’s "
-				      "median; × is the ratio to it.</p>\n");
+				      "its 95\u202f% interval. Each dot is one sample, the first on top; a ring is an outlier. The "
+				      "dotted line stands at the first rung’s median; × is the ratio to it.</p>\n");
 		else
 			page_put(out, "<p>This report holds no measures.</p>\n");
 		for (unsigned i = 0; i < report->measure_count; i++)

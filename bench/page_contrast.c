@@ -29,9 +29,9 @@ static void ladder(FILE *out, const struct contrast *contrast)
 	int most = 0;
 
 	page_put(out,
-		 "<h2>The ladder</h2><p>What stands between a workload and the host’s kernel, and how many of that kernel’s system calls "
-		 "were made to run <code>true</code>, by all processes of the rung, setting it up included. Layers are listed here, not "
-		 "weighed, but for a machine’s own kernel: a workload’s system calls end there.</p><div class=\"l\">\n");
+		 "<h2>The ladder</h2><p>What stands between a workload and the host’s kernel, and how many of that kernel’s system "
+		 "calls were made to run <code>true</code>, by all processes of the rung, setting it up included. Layers are listed "
+		 "here, not weighed, but for a machine’s own kernel: a workload’s system calls end there.</p><div class=\"l\">\n");
 	for (unsigned i = 0; i < contrast->rung_count; i++)
 		most = contrast->rung[i].calls > most ? contrast->rung[i].calls : most;
 	for (unsigned i = 0; i < contrast->rung_count; i++) {
@@ -87,11 +87,10 @@ int page_contrast(const struct contrast *contrast, FILE *out)
 	ladder(out, contrast);
 	page_put(out,
 		 "<h2>How to read the tables</h2><p>The same program ran on each rung. A cell says whose the thing is that it saw or "
-		 "reached, what it "
-		 "found or which error it got, and what stood between. Every attempt was made against what this run itself had made, and "
-		 "undone.</p><dl><dt>● host</dt><dd>the host’s own</dd><dt>◐ part</dt><dd>the host’s, but less of it</dd><dt>○ "
-		 "own</dt><dd>one of "
-		 "the rung’s own</dd><dt>– no</dt><dd>nothing: refused, or not there</dd><dt>? unknown</dt><dd>not found out</dd></dl>\n");
+		 "reached, what it found or which error it got, and what stood between. Every attempt was made against what this run "
+		 "itself had made, and undone.</p><dl><dt>● host</dt><dd>the host’s own</dd><dt>◐ part</dt><dd>the host’s, but less "
+		 "of it</dd><dt>○ own</dt><dd>one of the rung’s own</dd><dt>– no</dt><dd>nothing: refused, or not there</dd><dt>? "
+		 "unknown</dt><dd>not found out</dd></dl>\n");
 	matrix(out, contrast, false, "What it sees");
 	matrix(out, contrast, true, "What it can do");
 	return page_close(out, contrast->program);
