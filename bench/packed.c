@@ -11,7 +11,7 @@
 
 #define UNPACKED_MAX (1u << 20)
 
-void *unpack(const void *packed, size_t packed_len, size_t *len)
+void *packed_open(const void *packed, size_t packed_len, size_t *len)
 {
 	int fd = memfd_create("unpacked", MFD_CLOEXEC);
 	uint64_t bytes = 0;

@@ -6,6 +6,6 @@
 #include <stddef.h>
 
 /* The caller's to free; NULL: there is no memory for it, or no libz (logged). */
-void *unpack(const void *packed, size_t packed_len, size_t *len);
+void *packed_open(const void *packed, size_t packed_len, size_t *len);
 
 #endif

@@ -178,3 +178,13 @@ int page_report(const struct report *report, FILE *out)
 	free(cells);
 	return err;
 }
+
+static int draw(const void *report, FILE *out)
+{
+	return page_report(report, out);
+}
+
+int page_write_report(const struct report *report, const char *path)
+{
+	return page_write(draw, report, path);
+}

@@ -46,7 +46,7 @@ static void ladder(FILE *out, const struct contrast *contrast)
 	}
 }
 
-static void cell(FILE *out, const struct contrast_cell *cell)
+static void put_cell(FILE *out, const struct contrast_cell *cell)
 {
 	static const char sign[][4] = {"?", "●", "◐", "○", "–"}, word[][8] = {"unknown", "host", "part", "own", "no"};
 
@@ -71,7 +71,7 @@ static void matrix(FILE *out, const struct contrast *contrast, bool can, const c
 		page_put(out, "<tr><th scope=\"row\">$s</th>", row->title);
 		for (unsigned r = 0; r < contrast->rung_count; r++) {
 			if (!contrast->rung[r].skipped)
-				cell(out, &row->cell[r]);
+				put_cell(out, &row->cell[r]);
 		}
 		page_put(out, "</tr>\n");
 	}
@@ -94,4 +94,14 @@ int page_contrast(const struct contrast *contrast, FILE *out)
 	matrix(out, contrast, false, "What it sees");
 	matrix(out, contrast, true, "What it can do");
 	return page_close(out, contrast->program);
+}
+
+static int draw(const void *contrast, FILE *out)
+{
+	return page_contrast(contrast, out);
+}
+
+int page_write_contrast(const struct contrast *contrast, const char *path)
+{
+	return page_write(draw, contrast, path);
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "bench/packed.h"
-#include "bench/page.h"
 #include "vmm/util/blob.h"
 
 #define CHART_TEXT 18 /* characters */
@@ -100,7 +99,7 @@ void page_open(FILE *out, const char *kind, const char *heading, bool code)
 {
 	size_t packed_len, len;
 	const void *packed = packed_css(&packed_len);
-	void *css = unpack(packed, packed_len, &len);
+	void *css = packed_open(packed, packed_len, &len);
 
 	page_put(out,
 		 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -159,26 +158,16 @@ void page_skipped(FILE *out, const char *name, const char *why)
 		page_put(out, "<p class=\"s\"><b>$s</b> is left out: $s</p>\n", name, why);
 }
 
-static int write_page(const struct report *report, const struct contrast *contrast, const char *path)
+int page_write(int (*draw)(const void *what, FILE *out), const void *what, const char *path)
 {
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
-	bool whole = out && !(contrast ? page_contrast(contrast, out) : page_report(report, out));
+	bool whole = out && !draw(what, out);
 
 	if (out && fclose(out))
 		whole = false;
 	int err = report_write_file(path, whole ? text : NULL, len);
 	free(text);
 	return err;
-}
-
-int page_write_report(const struct report *report, const char *path)
-{
-	return write_page(report, NULL, path);
-}
-
-int page_write_contrast(const struct contrast *contrast, const char *path)
-{
-	return write_page(NULL, contrast, path);
 }

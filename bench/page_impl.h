@@ -33,6 +33,9 @@ void page_table_end(FILE *out);
 /* Why a rung is not there, where there is a reason. */
 void page_skipped(FILE *out, const char *name, const char *why);
 
+/* What `draw` draws, in a file: as a whole or not at all. 0 or a negative errno, logged with the path. */
+int page_write(int (*draw)(const void *what, FILE *out), const void *what, const char *path);
+
 /* What is said of a measure on a rung. `count` of its stats is 0 where there are no samples. */
 struct cell {
 	struct stats stats;

@@ -15,7 +15,7 @@ int probe_launch(struct outcome *outcome, const struct rung *rung, char *const *
 {
 	size_t packed_len, len;
 	const void *packed = packed_probe(&packed_len);
-	void *probe = unpack(packed, packed_len, &len);
+	void *probe = packed_open(packed, packed_len, &len);
 	char **argv = rung_probe(rung, more, args);
 
 	*outcome = (struct outcome){0};
