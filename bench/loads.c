@@ -260,21 +260,36 @@ int take_bridge(struct bench *bench, unsigned rung)
 	return take_network(bench, rung, LADDER_BRIDGE);
 }
 
-/* Whatever ends us: when its input ends, the inner shell removes what it made. (The outer one is killed with us.) */
+/* One command line of ip(8); whether it did what it was told. */
+static bool ip_does(char *const *argv)
+{
+	struct outcome outcome;
+	bool done = !launch(&outcome, argv, NULL, 0, BRIDGE_S) && !outcome.status;
+
+	outcome_free(&outcome);
+	return done;
+}
+
+/*
+ * Whatever ends us: when its input ends, the inner shell removes all of it. (The outer one is killed with us.) The tap interface is not its business, as the ip
+ * that is within busybox's shell makes none.
+ */
 int bridge_make(struct bench *bench)
 {
 	static char *const keep[] = {"sh", "-c",
 				     "exec 2>/dev/null; ip link add " LADDER_BRIDGE_NAME " type bridge || exit\n"
-				     "(ip addr add " LADDER_BRIDGE_HOST "/24 dev " LADDER_BRIDGE_NAME " && ip link set " LADDER_BRIDGE_NAME " up &&"
-				     "ip tuntap add " LADDER_TAP_NAME " mode tap && ip link set " LADDER_TAP_NAME " master " LADDER_BRIDGE_NAME " up &&"
-				     "echo && cat; ip link del " LADDER_TAP_NAME "; ip link del " LADDER_BRIDGE_NAME "); exit",
-				     NULL};
+				     "(ip addr add " LADDER_BRIDGE_HOST "/24 dev " LADDER_BRIDGE_NAME " && ip link set " LADDER_BRIDGE_NAME
+				     " up && echo && cat; ip link del " LADDER_TAP_NAME "; ip link del " LADDER_BRIDGE_NAME "); exit",
+				     NULL},
+			  *const make[] = {"ip", "tuntap", "add", LADDER_TAP_NAME, "mode", "tap", NULL},
+			  *const join[] = {"ip", "link", "set", LADDER_TAP_NAME, "master", LADDER_BRIDGE_NAME, "up", NULL};
 	int err = resident_start(&bench->bridge, keep, BRIDGE_S);
 
-	if (!err || err == -EINTR || err == -ENOMEM)
+	if (err == -EINTR || err == -ENOMEM)
 		return err;
-	bench->bridge_missing = "no bridge and tap interface can be made (that takes root, and ip of iproute2)";
-	return 0;
+	if (err || !ip_does(make) || !ip_does(join))
+		bench->bridge_missing = "no bridge and tap interface can be made (that takes root, and ip of iproute2)";
+	return launch_interrupted() ? -EINTR : 0;
 }
 
 void bridge_remove(struct bench *bench)
