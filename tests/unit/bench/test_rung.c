@@ -2,6 +2,7 @@
 /* bench/rung.c: the ladder's command lines, and why a rung is left out. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -174,7 +175,9 @@ static void write_text(const char *path, const char *text, mode_t mode)
 static void test_bundle(void **state)
 {
 	char dir[] = "/tmp/tinyvmm-rung.XXXXXX", path[128], before[4096];
-	const struct ladder_options options = {.rootfs = "/", .memory = "512M", .also = ARGV("runc")};
+	/* Relative to where we are, not to the bundle. */
+	const struct ladder_options options = {.rootfs = "..", .memory = "512M", .also = ARGV("runc")};
+	char here[PATH_MAX];
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
@@ -189,7 +192,10 @@ static void test_bundle(void **state)
 	char search[4096];
 	snprintf(search, sizeof(search), "%s:%.3000s", dir, before);
 	setenv("PATH", search, 1);
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir("/tmp"), 0);
 	struct ladder *ladder = made(&options);
+	assert_int_equal(chdir(here), 0);
 	const struct rung *rung = rung_of(ladder, "runc");
 	struct outcome outcome;
 	assert_null(rung->skipped);
