@@ -293,7 +293,7 @@ void outcome_free(struct outcome *outcome)
 
 const char *outcome_reason(const struct outcome *outcome)
 {
-	static char reason[200];
+	static char reason[500];
 	const char *text = outcome->errors ? outcome->errors : "";
 	size_t end = strlen(text);
 

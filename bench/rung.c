@@ -173,7 +173,7 @@ static int fill_runtime(struct rung *rung, const struct ladder_options *o)
 	rung->bundle = strdup(dir);
 	if (!rung->bundle)
 		return -ENOMEM;
-	char *spec[] = {"sh", "-c", "root=$(realpath \"$2\") && cd \"$1\" && \"$0\" spec && mv config.json spec.json && ln -s \"$root\" rootfs", rung->name, dir, (char *)o->rootfs, NULL};
+	char *spec[] = {"sh", "-c", "root=$(realpath \"$2\") && cd \"$1\" && \"$0\" spec && sed 's#\"mounts\": \\[#&{\"destination\":\"/tmp\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"},#' config.json >spec.json && ln -s \"$root\" rootfs", rung->name, dir, (char *)o->rootfs, NULL};
 	int err = launch(&outcome, spec, NULL, 0, TRY_S);
 	if (!err && outcome.status)
 		err = skip(rung, outcome_reason(&outcome));

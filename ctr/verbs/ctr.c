@@ -15,8 +15,8 @@ static void warn_of_rung(const struct spec *spec)
 {
 	if (spec->isolation == ISOLATION_CHROOT)
 		log_warn("--isolation chroot only changes where / is: what runs there sees the host's processes, network and devices, "
-			 "writes to "
-			 "the directory itself, and as root gets out again");
+			 "%sand as root gets out again",
+			 spec->root == ROOT_DIR ? "writes to the directory itself, " : "");
 	else if (spec->isolation == ISOLATION_NAMESPACES)
 		log_warn("--isolation namespaces sets no limits and takes away neither capabilities nor system calls: root inside is %s",
 			 geteuid() ? "you" : "the host's root");

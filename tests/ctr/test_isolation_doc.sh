@@ -36,3 +36,4 @@ while read -r -a words; do
 	commands=$((commands + 1))
 done < <(used)
 check "the page has commands" [ "$commands" -gt 20 ]
+exit "$test_status"
