@@ -94,7 +94,7 @@ HOT := $(addprefix devices/,virtio/virtqueue.o virtio/blk.o virtio/net.o block/b
 	$(addprefix vmm/,core/mem.o kernel_hash.o)
 SMALL = $(if $(filter $(HOT),$(@:$(BUILD)/%=%)),$(UNALIGNED),-Oz $(SMALL_GCC))
 
-UNALIGNED := -fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels
+UNALIGNED := $(if $(findstring clang,$(CC)),,-fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels)
 # What GCC 12's -Oz does in spite of its name: 10 KiB
 SMALL_GCC := $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-caller-saves -fno-guess-branch-probability -fno-tree-loop-im \
 	-fno-jump-tables -fno-thread-jumps $(if $(filter x86_64,$(ARCH)),-malign-data=abi))
