@@ -11,7 +11,10 @@ own_etc subuid subgid
 root_range
 
 bench() { capture timeout -k 5 200 "$tinyvmm" bench "$@" </dev/null; }
-left() { find /tmp /var/tmp "$root/tmp" -maxdepth 1 \( -name 'tinyvmm-b*' -o -name '.tinyvmm-probe*' \) | sort; }
+# Of our own: other tests hand out probes at the same time
+export TMPDIR=$test_dir/tmp
+mkdir -m 1777 "$TMPDIR"
+left() { find /tmp /var/tmp "$TMPDIR" "$root/tmp" -maxdepth 1 \( -name 'tinyvmm-b*' -o -path "$test_dir/*/.tinyvmm-probe*" \) | sort; }
 before=$(left)
 
 # --- a command of the user's

@@ -26,10 +26,13 @@ if : 2>/dev/null 3<>/dev/net/tun; then
 	mount --bind "$test_dir/tun" /dev/net/tun
 fi
 
+# Of our own: other tests hand out probes at the same time
+export TMPDIR=$test_dir/tmp
+mkdir -m 1777 "$TMPDIR"
 contrast() { capture timeout -k 5 200 "$tinyvmm" contrast "$@" </dev/null; }
 targets() { find /tmp -maxdepth 1 -name 'tinyvmm-contrast.*'; }
 # What attempts might change
-settings() { hostname; cat /proc/sys/vm/swappiness; losetup -a 2>/dev/null | grep -c tinyvmm-contrast; find /tmp /root -maxdepth 1 -name '.tinyvmm-probe*'; }
+settings() { hostname; cat /proc/sys/vm/swappiness; losetup -a 2>/dev/null | grep -c tinyvmm-contrast; find "$TMPDIR" "$root" -name '.tinyvmm-probe*'; }
 
 # --- the matrix ----------------------------------------------------------------------------------------------------------------------------------
 
