@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/compare.h"
@@ -195,16 +194,14 @@ static char *joined(char *const *command)
 
 static int describe(struct report *report, const struct bench_options *o, const struct ladder *ladder)
 {
-	char text[64];
-	time_t now = time(NULL);
-	struct tm utc;
+	char text[HOST_TIME_BYTES];
 	int err = host_describe(report, "");
 
 	report->seed = o->seed;
 	report->warmups = 1;
 	report->command = o->command ? joined(o->command) : NULL;
-	if (gmtime_r(&now, &utc) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc))
-		report->time = strdup(text);
+	host_time(text);
+	report->time = strdup(text);
 	if (!report->time || (o->command && !report->command))
 		return -ENOMEM;
 	if (!err && (o->ladder.disk || o->ladder.rootfs))
@@ -249,8 +246,6 @@ static int measure(struct bench_options *o, struct ladder *ladder)
 
 	(void)parse_size(o->ladder.memory, &machine_bytes);
 	course.bench.machine_mib = (double)(machine_bytes >> 20);
-	for (unsigned i = 0; i < ladder->count; i++)
-		course.bench.has_machine |= ladder->rung[i].kind == RUNG_VM && !ladder->rung[i].skipped;
 
 	if (!err)
 		err = describe(report, o, ladder);

@@ -6,11 +6,9 @@
 #include "bench/contrast.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
@@ -21,7 +19,6 @@
 #include "bench/page.h"
 #include "bench/probe.h"
 #include "bench/report.h"
-#include "guest/probe.h"
 #include "vmm/core/loop.h"
 #include "vmm/util/log.h"
 
@@ -186,13 +183,10 @@ static int probe_rung(struct course *course, unsigned i)
 
 static void describe(struct contrast *contrast)
 {
-	time_t now = time(NULL);
 	struct utsname uts;
-	struct tm utc;
 
 	contrast->program = "tinyvmm " VERSION;
-	if (gmtime_r(&now, &utc))
-		(void)strftime(contrast->time, sizeof(contrast->time), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	host_time(contrast->time);
 	if (!uname(&uts))
 		snprintf(contrast->host, sizeof(contrast->host), "%.30s %.50s %.20s", uts.sysname, uts.release, uts.machine);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "bench/host.h"
 #include "bench/rung.h"
 
 #define CONTRAST_VERSION 1
@@ -54,7 +55,7 @@ struct contrast_rung {
 
 struct contrast {
 	const char *program;          /* "tinyvmm 0.1.0", a constant */
-	char time[32];                /* RFC 3339, UTC */
+	char time[HOST_TIME_BYTES];   /* RFC 3339, UTC */
 	char host[CONTRAST_TEXT_MAX]; /* "Linux 6.1.0 x86_64" */
 	struct contrast_rung rung[RUNGS_MAX];
 	unsigned rung_count;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/util/io.h"
@@ -153,12 +154,29 @@ int host_describe(struct report *report, const char *root)
 	return err;
 }
 
-double host_available_mib(void)
+void host_time(char text[HOST_TIME_BYTES])
 {
-	char *text = text_of("", "/proc/meminfo"), *value = text ? value_of(text, "MemAvailable") : NULL;
+	time_t now = time(NULL);
+	struct tm utc;
+
+	if (!gmtime_r(&now, &utc) || !strftime(text, HOST_TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc))
+		*text = '\0';
+}
+
+double host_meminfo_mib(const char *meminfo, const char *name)
+{
+	char *value = value_of(meminfo, name);
 	double mib = value ? strtod(value, NULL) / 1024 : -1;
 
-	free(text);
 	free(value);
+	return mib;
+}
+
+double host_available_mib(void)
+{
+	char *text = text_of("", "/proc/meminfo");
+	double mib = text ? host_meminfo_mib(text, "MemAvailable") : -1;
+
+	free(text);
 	return mib;
 }

@@ -21,7 +21,6 @@
 #include "bench/measures.h"
 #include "bench/probe.h"
 #include "bench/probe_lines.h"
-#include "guest/probe.h"
 #include "vmm/util/io.h"
 #include "vmm/util/parse.h"
 #include "vmm/util/process.h"
@@ -104,23 +103,21 @@ int take_disk(struct bench *bench, unsigned rung)
 struct way {
 	const char *name[3], *title[3]; /* out, in, there and back */
 	const char *host;		/* its address from inside */
-	const char *host_number;	/* for the probe */
 	const char *native;		/* from the host itself: the address that is listened on */
-	const char *native_number;
 };
 
 static const struct way ways[] = {
 	[LADDER_USER_NETWORK] = {{"net.out", "net.in", "net.ping"},
 				 {"TCP to the host", "TCP from the host", "a byte to the host and back"},
-				 "10.0.2.2", PROBE_GATEWAY, "127.0.0.1", PROBE_LOOPBACK},
+				 "10.0.2.2", "127.0.0.1"},
 	[LADDER_BRIDGE] = {{"bridge.out", "bridge.in", "bridge.ping"},
 			   {"TCP to the host, by tap or veth", "TCP from the host, by tap or veth", "a byte to the host and back, by tap or veth"},
-			   LADDER_BRIDGE_HOST, "3323081985", LADDER_BRIDGE_HOST, "3323081985"},
+			   LADDER_BRIDGE_HOST, LADDER_BRIDGE_HOST},
 };
 
-static bool is_inside(const struct bench *bench, unsigned rung)
+static const char *host_from(const struct bench *bench, unsigned rung, const struct way *way)
 {
-	return bench->ladder->rung[rung].kind > RUNG_CHROOT;
+	return bench->ladder->rung[rung].kind > RUNG_CHROOT ? way->host : way->native;
 }
 
 /* A port that nobody has; `fd` listens on it, or is closed where that is NULL. */
@@ -167,7 +164,7 @@ static int take_direction(struct bench *bench, unsigned rung, enum ladder_networ
 	snprintf(port, sizeof(port), "%d", free_port(way->native, NULL));
 	snprintf(seconds, sizeof(seconds), "%u", bench->load_s);
 	char *serve[] = {"sh", "-c", "exec iperf3 --server --one-off --bind $1 --forceflush --port $0 2>/dev/null", port, (char *)way->native, NULL};
-	char *load[] = {"iperf3", "--client", (char *)(is_inside(bench, rung) ? way->host : way->native), "--port", port, "--time", seconds, "--format", "m",
+	char *load[] = {"iperf3", "--client", (char *)host_from(bench, rung, way), "--port", port, "--time", seconds, "--format", "m",
 			inwards ? "--reverse" : NULL, NULL};
 	int err = resident_start(&server, serve, bench->timeout_s);
 	if (err)
@@ -204,7 +201,7 @@ static int take_ping(struct bench *bench, unsigned rung, enum ladder_network net
 	const struct way *way = &ways[network];
 	struct probe_line line[PROBE_LINES_MAX];
 	struct outcome outcome = {0};
-	char ms[16], port[16];
+	char ms[16], port[16], host[16];
 	int listener = -1;
 	uint64_t ps = 0;
 
@@ -216,7 +213,8 @@ static int take_ping(struct bench *bench, unsigned rung, enum ladder_network net
 	close_fd(&listener);
 	if (pid < 0)
 		return bench_miss(bench, rung, way->name[2], way->title[2], "us", "nothing can listen on the host");
-	char *args[] = {"ping", ms, (char *)(is_inside(bench, rung) ? way->host_number : way->native_number), port, NULL};
+	snprintf(host, sizeof(host), "%u", ntohl(inet_addr(host_from(bench, rung, way))));
+	char *args[] = {"ping", ms, host, port, NULL};
 	int err = probe_launch(&outcome, &bench->net_ladder[network]->rung[rung], NULL, args, bench->timeout_s);
 	kill(pid, SIGKILL);
 	process_wait(pid, NULL);

@@ -253,27 +253,33 @@ static int start_idle(struct bench *bench, unsigned rung, struct resident *resid
 	return err;
 }
 
-static double meminfo_mib(const char *text, const char *name)
+static bool has_machine(const struct ladder *ladder)
 {
-	const char *at = strstr(text, name);
+	bool found = false;
 
-	return at ? strtod(at + strlen(name), NULL) / 1024 : 0;
+	for (unsigned i = 0; i < ladder->count; i++)
+		found |= ladder->rung[i].kind == RUNG_VM && !ladder->rung[i].skipped;
+	return found;
 }
 
 /* What is neither free, nor a file's, nor a program's (proc_meminfo(5)): its code, its tables, its drivers' memory. */
 static int take_kernel(struct bench *bench, unsigned rung)
 {
 	static const char name[] = "memory.kernel", title[] = "memory of a kernel of its own";
+	static const char *const others[] = {"MemFree", "Buffers", "Cached", "AnonPages"};
 	char *command[] = {"cat", "/proc/meminfo", NULL};
 	struct outcome outcome = {0};
 	double mib = 0;
 
 	if (bench->ladder->rung[rung].kind != RUNG_VM)
-		return bench->has_machine ? bench_miss(bench, rung, name, title, "MiB", "it has none: the host's serves all") : 0;
+		return has_machine(bench->ladder) ? bench_miss(bench, rung, name, title, "MiB", "it has none: the host's serves all") : 0;
 	int err = bench_run(bench, bench->ladder, rung, &outcome, command);
-	if (!err && meminfo_mib(outcome.output, "MemTotal:") > 0)
-		mib = bench->machine_mib - meminfo_mib(outcome.output, "MemFree:") - meminfo_mib(outcome.output, "Buffers:") -
-		      meminfo_mib(outcome.output, "\nCached:") - meminfo_mib(outcome.output, "AnonPages:");
+	if (!err && host_meminfo_mib(outcome.output, "MemTotal") > 0)
+		mib = bench->machine_mib;
+	for (unsigned i = 0; mib > 0 && i < sizeof(others) / sizeof(*others); i++) {
+		double other = host_meminfo_mib(outcome.output, others[i]);
+		mib -= other > 0 ? other : 0;
+	}
 	if (!err)
 		err = mib > 0 ? bench_sample(bench, rung, name, title, "MiB", false, mib)
 			      : bench_miss(bench, rung, name, title, "MiB", outcome_reason(&outcome));

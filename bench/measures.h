@@ -23,8 +23,7 @@ struct bench {
 	char *const *command;  /* the user's; NULL: none */
 	unsigned timeout_s;
 	unsigned probe_ms;     /* for each of a probe's loops */
-	bool has_machine;      /* on the ladder */
-	double machine_mib;    /* the memory that it is given */
+	double machine_mib;    /* the memory that the machine is given */
 	unsigned load_s;       /* for each load of a disk or network */
 	unsigned density;      /* instances; 0: not asked for */
 	bool sampling;	       /* false: a warm-up, which leaves nothing in the report */

@@ -13,14 +13,17 @@ BLOB(packed_probe, "guest/probe.gz")
 
 int probe_launch(struct outcome *outcome, const struct rung *rung, char *const *more, char *const *args, unsigned timeout_s)
 {
-	size_t packed_len, len;
+	/* Unpacked once, for as long as we run. */
+	static const void *probe;
+	static size_t len;
+	size_t packed_len;
 	const void *packed = packed_probe(&packed_len);
-	void *probe = packed_open(packed, packed_len, &len);
 	char **argv = rung_probe(rung, more, args);
 
+	if (!probe)
+		probe = packed_open(packed, packed_len, &len);
 	*outcome = (struct outcome){0};
 	int err = argv && probe ? launch(outcome, argv, probe, len, timeout_s) : -ENOMEM;
-	free(probe);
 	free(argv);
 	return err;
 }
