@@ -209,6 +209,15 @@ printf '[{"Config":"config.json","Layers":["%s.tar"]}]' "$sum" >"$place/image/ma
 (cd "$place/image" && tar -cf ../image.tar -- *)
 works "create of an image" create $me-imaged --image "$place/image.tar" --env B=mine --net none
 rm "$place/image.tar"
+# A file size limit: by the file's name, and nothing is kept
+truncate -s 3M "$place/large" && tar -C "$place" -cf "$place/large.tar" large && rm "$place/large"
+ulimit -S -f 1024
+verb create $me-large --image "$place/large.tar"
+ulimit -S -f unlimited
+same "root: an image with a file above the limit" "1 tinyvmm: $place/large.tar: cannot unpack large: File too large" "$status $errors"
+verb info $me-large
+same "root: no container comes of it" "1 tinyvmm: container '$me-large': there is none of this name ('tinyvmm ctr list')" "$status $errors"
+rm "$place/large.tar"
 runs $me-imaged
 verb logs $me-imaged
 same "root: its command, variables and directory" "image mine /var" "$(tr -d '\r' <<<"$output")"

@@ -35,6 +35,8 @@ int worker_start(struct worker *worker, const char *name, int (*job)(void *arg),
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
+		/* A file too large for the limit is the job's to refuse, by its name. */
+		signal(SIGXFSZ, SIG_IGN);
 		int err = job(arg);
 		/* A status has eight bits, and no failure may look like success. */
 		_exit(err >= 0 ? 0 : err >= -255 ? -err : EIO);
