@@ -57,7 +57,7 @@ static const char *take_only(struct options *options, char *value)
 
 /* What both commands take: of the ladder, and of what becomes of what was found. */
 #define LADDER_OPTIONS \
-	{.heading = "What runs"}, \
+	OPTIONS_HEADING("What runs"), \
 	{.name = "disk", .letter = 'd', .value = "FILE", .take = options_take_text, .field = FIELD(ladder.disk), .takes = "a disk image", \
 	 .help = "root image of every rung but 'native'"}, \
 	{.name = "rootfs", .value = "DIR", .take = options_take_text, .field = FIELD(ladder.rootfs), .takes = "a directory", \
@@ -80,7 +80,7 @@ static const char *take_only(struct options *options, char *value)
 
 const struct option_def bench_option_table[] = {
 	LADDER_OPTIONS,
-	{.heading = "How"},
+	OPTIONS_HEADING("How"),
 	{.name = "only", .value = "LIST", .take = take_only, .takes = "names with commas between them",
 	 .help = "rungs (native, chroot, namespaces, ctr,\nunprivileged, vm), measures (start, latency, cpu,\nmemory, disk, net, bridge, density), or some of both"},
 	{.name = "rounds", .value = "N", .take = take_count, .field = FIELD(rounds), .takes = "a number from 1 to 1000",
@@ -91,7 +91,7 @@ const struct option_def bench_option_table[] = {
 	 .help = "measure up to N idle instances at once, too"},
 	{.name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "seconds",
 	 .help = "for each single run (300)"},
-	{.heading = "Result"},
+	OPTIONS_HEADING("Result"),
 	{.name = "json", .value = "FILE", .take = options_take_text, .field = FIELD(json), .takes = "a file", .help = "all of it, for programs and for 'compare'"},
 	{.name = "csv", .value = "FILE", .take = options_take_text, .field = FIELD(csv), .takes = "a file", .help = "the samples"},
 	{.name = "html", .value = "FILE", .take = options_take_text, .field = FIELD(html), .takes = "a file", .help = "a page with charts, in one file"},
@@ -106,7 +106,7 @@ const struct option_def contrast_option_table[] = {
 	 .help = "rungs: native, chroot, namespaces, ctr,\nunprivileged, vm"},
 	{.name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "seconds",
 	 .help = "for each single run (300)"},
-	{.heading = "Result"},
+	OPTIONS_HEADING("Result"),
 	{.name = "json", .value = "FILE", .take = options_take_text, .field = FIELD(json), .takes = "a file", .help = "all of it, for programs"},
 	{.name = "html", .value = "FILE", .take = options_take_text, .field = FIELD(html), .takes = "a file", .help = "a page with the ladder drawn, in one file"},
 	LOG_OPTIONS,

@@ -36,7 +36,7 @@ _tinyvmm_value() {
 		*) _tinyvmm_words "user tap none" ;;
 		esac
 		;;
-	--kernel | -k | --initrd | --console-log | --dump-dtb) _tinyvmm_files ;;
+	--kernel | -k | --initrd | --console-log | --dump-dtb | --dump-initramfs) _tinyvmm_files ;;
 	--modules) _tinyvmm_directories ;;
 	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G 8G" ;;
 	--rng) _tinyvmm_words "on off" ;;
@@ -230,7 +230,7 @@ _tinyvmm() {
 		return
 	fi
 	_tinyvmm_words "--kernel --disk --root --init --append --initrd --modules --env --cpus --memory --net --rng --console --gic --name
-		--timeout --no-reboot --console-log --sandbox --unpack --no-cache --allow-emulation --log-level --dump-dtb --dry-run
+		--timeout --no-reboot --console-log --sandbox --unpack --no-cache --allow-emulation --log-level --dump-dtb --dump-initramfs --dry-run
 		--help --version --"
 }
 

@@ -358,7 +358,7 @@ static void print_help(void)
 
 /* clang-format off */
 const struct option_def ctr_run_options[] = {
-	{ .heading = "Root" },
+	OPTIONS_HEADING("Root"),
 	{ .name = "rootfs", .value = "DIR", .take = take_rootfs, .takes = "a directory",
 	  .help = "directory that becomes the root" },
 	{ .name = "disk", .letter = 'd', .value = "FILE", .take = take_disk, .takes = "a disk image",
@@ -377,7 +377,7 @@ const struct option_def ctr_run_options[] = {
 	{ .name = "tmpfs", .value = "DST[:size=N]", .repeats = true, .take = take_tmpfs, .takes = "/TARGET[:size=SIZE]",
 	  .help = "a temporary file system in memory" },
 
-	{ .heading = "Isolation" },
+	OPTIONS_HEADING("Isolation"),
 	{ .name = "isolation", .value = "RUNG", .take = take_isolation, .takes = "chroot, namespaces or full",
 	  .help = "chroot, namespaces or full (full)" },
 	{ .name = "share", .value = "NS=host", .repeats = true, .take = take_share,
@@ -403,7 +403,7 @@ const struct option_def ctr_run_options[] = {
 	  .help = "system-call filter as an OCI profile, or none\n"
 		  "(default: a list of ours)" },
 
-	{ .heading = "Command" },
+	OPTIONS_HEADING("Command"),
 	{ .name = "user", .value = "USER[:GROUP]", .take = options_take_text, .field = FIELD(user), .takes = "names or numbers",
 	  .help = "who runs it (root)" },
 	{ .name = "workdir", .value = "DIR", .take = ctr_take_workdir, .field = FIELD(workdir), .takes = "an absolute path",
@@ -423,7 +423,7 @@ const struct option_def ctr_run_options[] = {
 	{ .name = "timeout", .value = "SECONDS", .take = options_take_seconds, .field = FIELD(timeout_s), .takes = "whole seconds, at most a year; 0 for no limit",
 	  .help = "end after so long, with status 124" },
 
-	{ .heading = "Limits" },
+	OPTIONS_HEADING("Limits"),
 	{ .name = "memory", .letter = 'm', .value = "SIZE", .take = take_memory, .takes = "a size such as 64M", .help = "memory, such as 64M" },
 	{ .name = "swap", .value = "SIZE", .take = take_swap, .takes = "a size; 0 for none", .help = "swap besides" },
 	{ .name = "cpus", .letter = 'c', .value = "N", .take = take_cpus, .takes = "a number such as 1.5", .help = "processors, such as 1.5" },
@@ -443,7 +443,7 @@ const struct option_def ctr_run_options[] = {
 	  .help = "warn of limits that the host can't enforce,\n"
 		  "and go on" },
 
-	{ .heading = "Network" },
+	OPTIONS_HEADING("Network"),
 	{ .name = "net", .letter = 'n', .value = "KIND[,PART]...", .take = ctr_take_net,
 	  .takes = "none, host, user[,hostfwd=RULE]...[,restrict][,mtu=N], or veth[,bridge=NAME][,ip=ADDR/PREFIX][,gateway=ADDR][,hostfwd=RULE]...[,mtu=N]",
 	  .help = "user (default; no root needed), veth (root; the\n"
@@ -452,7 +452,7 @@ const struct option_def ctr_run_options[] = {
 		  "(repeatable), restrict, mtu=N; of veth: bridge=,\n"
 		  "ip=ADDR/PREFIX, gateway=, hostfwd=, mtu=" },
 
-	{ .heading = "Other" },
+	OPTIONS_HEADING("Other"),
 	{ .name = "name", .value = "NAME", .take = options_take_name, .field = FIELD(name),
 	  .takes = "up to 63 letters, digits and _ + - ., the first of them no dot", .help = "the container's name (ctr-PID)" },
 	{ .name = "log-level", .value = "LEVEL", .take = options_take_log_level, .takes = "error, warn, info or debug",

@@ -130,7 +130,7 @@ static const char *take_version(struct options *options, char *value)
 
 /* clang-format off */
 const struct option_def cli_options[] = {
-	{ .heading = "Guest" },
+	OPTIONS_HEADING("Guest"),
 	{ .name = "kernel", .letter = 'k', .value = "FILE",
 	  .take = options_take_text, .field = FIELD(kernel_path),
 	  .takes = "a kernel file: bzImage, vmlinux or arm64 Image, gzipped or not",
@@ -169,7 +169,7 @@ const struct option_def cli_options[] = {
 	  .takes = "KEY=VALUE, KEY of letters, digits and _",
 	  .help = "variable for the guest's command, repeatable" },
 
-	{ .heading = "Machine" },
+	OPTIONS_HEADING("Machine"),
 	{ .name = "cpus", .letter = 'c', .value = "N",
 	  .take = take_cpus,
 	  .takes = "a number from 1 to 254",
@@ -206,7 +206,7 @@ const struct option_def cli_options[] = {
 	  .takes = "up to 63 letters, digits and _ + - ., the first of them no dot",
 	  .help = "the machine's name (tinyvmm)" },
 
-	{ .heading = "Run" },
+	OPTIONS_HEADING("Run"),
 	{ .name = "timeout", .value = "SECONDS",
 	  .take = options_take_seconds, .field = FIELD(timeout_s),
 	  .takes = "whole seconds, at most a year; 0 for no limit",
@@ -243,11 +243,15 @@ const struct option_def cli_options[] = {
 	  .take = take_dump_dtb, .field = FIELD(dtb_path),
 	  .takes = "a file to write, on AArch64",
 	  .help = "AArch64: write the guest's device tree to FILE" },
+	{ .name = "dump-initramfs", .value = "FILE",
+	  .take = options_take_text, .field = FIELD(initramfs_path),
+	  .takes = "a file to write",
+	  .help = "write the initramfs that is made to FILE" },
 	{ .name = "dry-run",
 	  .take = options_take_flag, .field = FIELD(dry_run),
 	  .help = "print the machine and do not start it" },
 
-	{ .heading = "Help" },
+	OPTIONS_HEADING("Help"),
 	OPTIONS_HELP,
 	{ .name = "version", .letter = 'V', .take = take_version, .help = "the version" },
 };

@@ -238,6 +238,10 @@ static unsigned check_initrd(const struct config *config)
 			  config->env[0]);
 		faults++;
 	}
+	if (config->initramfs_path) {
+		log_error("--dump-initramfs: '%s': none is made where there is an --initrd: takes no --initrd beside it", config->initramfs_path);
+		faults++;
+	}
 	if (config->command) {
 		log_error("--: '%s': our own initramfs runs it, and there is an --initrd: takes no --initrd beside it", config->command[0]);
 		faults++;

@@ -46,6 +46,7 @@ struct config {
 	const char *console_log;  /* NULL: none kept */
 	const char *irqchip;	  /* --gic: of arch_map.irqchips; NULL: whatever KVM has */
 	const char *dtb_path;	  /* --dump-dtb; NULL: not written */
+	const char *initramfs_path; /* --dump-initramfs, without --initrd; NULL: not written */
 	char **command;		  /* NULL: boot /sbin/init */
 	char **env;		  /* --env KEY=VALUE, NULL-terminated; may be NULL */
 	unsigned cpus;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,6 +160,25 @@ static int start_worker(struct prepared *p, const char *release)
 	return worker_start(&p->worker, "initramfs", worker, p->job);
 }
 
+/* --dump-initramfs */
+static int dump_initramfs(const struct prepared *p)
+{
+	const char *path = p->config->initramfs_path;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int err = fd < 0 ? -errno : 0;
+	off_t at = 0;
+
+	while (!err && (uint64_t)at < p->initrd_bytes) {
+		ssize_t n = sendfile(fd, p->initrd_fd, &at, p->initrd_bytes - (uint64_t)at);
+		if (n <= 0)
+			err = n ? -errno : -EIO;
+	}
+	if (err)
+		log_error("--dump-initramfs: '%s': %s", path, strerror(-err));
+	close_fd(&fd);
+	return err;
+}
+
 int prepare_finish(struct prepared *p)
 {
 	int err = worker_wait(&p->worker);
@@ -169,7 +189,7 @@ int prepare_finish(struct prepared *p)
 	memcpy(p->fstype, p->job->fstype, sizeof(p->fstype) - 1);
 	if (p->own_initramfs)
 		p->initrd_bytes = p->job->initrd_bytes;
-	return 0;
+	return p->config->initramfs_path ? dump_initramfs(p) : 0;
 }
 
 /* --- the user's -------------------------------------------------------------------------------------------------------------------- */

@@ -29,8 +29,8 @@ static inline bool is_in(const struct option_def *defs, unsigned count, const ch
 /* How a manual begins on an entry: a heading, or at a line's beginning, after the letter where there is one, "*-c*, *--cpus* _N_". */
 static inline void manual_line(const struct option_def *option, char wanted[64])
 {
-	if (option->heading)
-		snprintf(wanted, 64, "\n## %s\n", option->heading);
+	if (!option->name)
+		snprintf(wanted, 64, "\n## %s\n", option->help);
 	else if (option->letter)
 		snprintf(wanted, 64, "\n*-%c*, *--%s*%s", option->letter, option->name, option->value ? " " : "\n");
 	else

@@ -35,6 +35,15 @@ same "variables, processors, name, mounts, network, arguments" $'hello world\n2\
 	"$output"
 check "kernel messages go to --console-log" grep -q 'Linux version' "$test_dir/console.log"
 
+run_vm "${with_root[@]}" --dry-run --dump-initramfs "$test_dir/initramfs" -- echo 'two words' </dev/null
+ended "--dump-initramfs" 0
+(cd "$test_dir" && "$BUSYBOX" cpio -i tinyvmm.conf init 2>/dev/null <initramfs)
+check "the archive has the first process" [ -x "$test_dir/init" ]
+same "and what it is told" 'argv=echo argv=two words' "$(tr '\0' '\n' <"$test_dir/tinyvmm.conf" | grep '^argv=' | paste -sd ' ')"
+run_vm "${with_root[@]}" --dry-run --dump-initramfs "$test_dir/nowhere/initramfs" -- true </dev/null
+ended "--dump-initramfs where nothing can be written" 2
+matches "says so" "--dump-initramfs: '$test_dir/nowhere/initramfs': No such file or directory" "$errors"
+
 # A pipe line that ends early, as with `| head`
 "${vm[@]}" "${with_root[@]}" -- yes </dev/null 2>"$test_dir/stderr" | head -n 1 >"$test_dir/first"
 same "a reader that goes away ends the machine" y "$(<"$test_dir/first")"

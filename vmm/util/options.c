@@ -339,9 +339,9 @@ static void print_option(const struct option_def *option)
 void options_print_help(const struct option_def *defs, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		if (defs[i].heading)
-			printf("\n%s:\n", defs[i].heading);
-		else
+		if (defs[i].name)
 			print_option(&defs[i]);
+		else
+			printf("\n%s:\n", defs[i].help);
 	}
 }

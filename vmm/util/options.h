@@ -16,9 +16,8 @@
 struct options;
 
 struct option_def {
-	const char *heading; /* an entry that only opens a group in --help */
-	const char *name;    /* without its dashes */
-	const char *value;   /* what --help calls its value; NULL: takes none */
+	const char *name;  /* without its dashes; NULL: an entry that only opens a group in --help (OPTIONS_HEADING) */
+	const char *value; /* what --help calls its value; NULL: takes none */
 	/* NULL, or what is wrong with the value (NULL for an option that takes none). One that logs its own faults returns NULL. */
 	const char *(*take)(struct options *options, char *value);
 	const char *takes; /* ends a fault */
@@ -28,6 +27,7 @@ struct option_def {
 	bool repeats;
 };
 
+#define OPTIONS_HEADING(text) { .help = (text) }
 #define OPTIONS_MAX 64 /* entries of a table */
 
 /* One parse under way. The caller fills in what stands before `next`. */

@@ -262,7 +262,7 @@ static void table(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ctr_run_option_count; i++) {
 		const struct option_def *option = &ctr_run_options[i];
-		if (option->heading)
+		if (!option->name)
 			continue;
 		assert_true(option->take && option->help && (!option->value || option->takes));
 		for (unsigned j = 0; j < i; j++) {

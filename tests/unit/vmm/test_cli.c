@@ -64,7 +64,7 @@ static void every_option(void **state)
 	(void)state;
 	cli_run_good(&run, "--kernel K --disk D --root /dev/vda2 --append quiet --modules M --env A=1 --env B_2= --cpus 4 --memory 64M "
 			   "--net user --rng off --console serial --name vm-1 --timeout 60 --no-reboot --console-log L --sandbox log "
-			   "--unpack guest --no-cache --log-level error --dry-run -- /bin/echo -c --cpus");
+			   "--unpack guest --no-cache --log-level error --dump-initramfs F --dry-run -- /bin/echo -c --cpus");
 	assert_string_equal(c->root, "/dev/vda2");
 	assert_string_equal(c->append, "quiet");
 	assert_string_equal(c->modules_dir, "M");
@@ -83,6 +83,7 @@ static void every_option(void **state)
 	assert_true(c->unpack_in_guest);
 	assert_true(c->no_cache);
 	assert_true(c->dry_run);
+	assert_string_equal(c->initramfs_path, "F");
 	assert_false(is_heard(log_warn));
 	/* Nothing behind "--" is an option. */
 	assert_string_equal(c->command[0], "/bin/echo");
@@ -273,7 +274,7 @@ static void option_table(void **state)
 	(void)state;
 	for (unsigned i = 0; i < cli_option_count; i++) {
 		const struct option_def *option = &cli_options[i];
-		if (option->heading)
+		if (!option->name)
 			continue;
 		assert_non_null(option->take);
 		assert_non_null(option->help);

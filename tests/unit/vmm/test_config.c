@@ -19,6 +19,7 @@ static void options_against_each_other(void **state)
 		{ "-k K -d D --init /bin/sh -- true", { "--init: '/bin/sh': there is a command after '--'" } },
 		{ "-k K --initrd I --modules M", { "--modules: 'M': modules travel in our own initramfs, and there is an --initrd" } },
 		{ "-k K --initrd I --env A=1", { "--env: 'A=1': our own initramfs passes it on" } },
+		{ "-k K --initrd I --dump-initramfs F", { "--dump-initramfs: 'F': none is made where there is an --initrd" } },
 		{ "-k K --initrd I -- true", { "--: 'true': our own initramfs runs it" } },
 		{ "-k K --root /dev/vda1", { "--root: '/dev/vda1': the machine has no disk: takes a --disk as well" } },
 		{ "-k K -d a,serial=1 -d b,serial=1", { "--disk: 'b,serial=1': the disk 'a' has this serial" } },
