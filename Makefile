@@ -99,11 +99,12 @@ UNALIGNED := $(if $(findstring clang,$(CC)),,-fno-align-functions -fno-align-loo
 SMALL_GCC := $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-caller-saves -fno-guess-branch-probability -fno-tree-loop-im \
 	-fno-jump-tables -fno-thread-jumps $(if $(filter x86_64,$(ARCH)),-malign-data=abi))
 
-# It includes the page's style sheet.
+# They include the page's style sheet and a script, whose comments stay here.
 $(BUILD)/bench/page_html.o: $(BUILD)/bench/page.css.gz
+$(BUILD)/bench/rung_foreign.o: $(BUILD)/bench/qemu.sh.gz
 $(BUILD)/bench/%.gz: bench/%
 	@mkdir -p $(@D)
-	$(Q)gzip -9n <$< >$@
+	$(Q)sed '/^#/d' $< | gzip -9n >$@
 $(BUILD)/%.gz: $(BUILD)/%
 	$(Q)gzip -9n <$< >$@
 

@@ -108,17 +108,18 @@ void judge_rows(struct contrast *contrast)
 
 void judge_layers(const char *layer[CONTRAST_LAYERS_MAX], enum rung_kind kind)
 {
-	static const char *const layers[KINDS][CONTRAST_LAYERS_MAX] = {
+	static const char *const layers[RUNG_FOREIGN][CONTRAST_LAYERS_MAX] = {
 		[RUNG_CHROOT] = {"another root directory"},
 		[RUNG_NAMESPACES] = {"a root of its own", "namespaces"},
 		[RUNG_CTR] = {"a root of its own", "namespaces", "few capabilities", "a system-call filter", "control groups"},
 		[RUNG_UNPRIVILEGED] = {"a root of its own", "namespaces", "a user namespace", "few capabilities", "a system-call filter",
 				       "control groups"},
 		[RUNG_VM] = {"a kernel of its own", "virtual processors and devices", "tinyvmm's own system-call filter"},
+		[RUNG_QEMU] = {"a kernel of its own", "virtual processors and devices"},
 	};
 
 	memset(layer, 0, CONTRAST_LAYERS_MAX * sizeof(*layer));
-	if (kind < KINDS)
+	if (kind < RUNG_FOREIGN)
 		memcpy(layer, layers[kind], sizeof(layers[kind]));
 }
 
@@ -275,7 +276,8 @@ static bool nobody_can(const struct contrast *contrast, const struct contrast_ro
 
 void judge_rung(struct contrast *contrast, unsigned rung, const struct evidence *e)
 {
-	enum rung_kind kind = contrast->rung[rung].kind;
+	/* What stops something in a machine is its kernel, whoever runs it. */
+	enum rung_kind kind = contrast->rung[rung].kind == RUNG_QEMU ? RUNG_VM : contrast->rung[rung].kind;
 
 	for (unsigned i = 0; i < contrast->row_count; i++) {
 		struct contrast_row *row = &contrast->row[i];

@@ -258,7 +258,7 @@ static bool has_machine(const struct ladder *ladder)
 	bool found = false;
 
 	for (unsigned i = 0; i < ladder->count; i++)
-		found |= ladder->rung[i].kind == RUNG_VM && !ladder->rung[i].skipped;
+		found |= rung_is_machine(ladder->rung[i].kind) && !ladder->rung[i].skipped;
 	return found;
 }
 
@@ -271,7 +271,7 @@ static int take_kernel(struct bench *bench, unsigned rung)
 	struct outcome outcome = {0};
 	double mib = 0;
 
-	if (bench->ladder->rung[rung].kind != RUNG_VM)
+	if (!rung_is_machine(bench->ladder->rung[rung].kind))
 		return has_machine(bench->ladder) ? bench_miss(bench, rung, name, title, "MiB", "it has none: the host's serves all") : 0;
 	int err = bench_run(bench, bench->ladder, rung, &outcome, command);
 	if (!err && host_meminfo_mib(outcome.output, "MemTotal") > 0)

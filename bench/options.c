@@ -68,8 +68,8 @@ static const char *take_only(struct options *options, char *value)
 	 .help = "its modules, as of tinyvmm run"}, \
 	{.name = "memory", .letter = 'm', .value = "SIZE", .take = options_take_text, .field = FIELD(ladder.memory), .takes = "a size such as 512M", \
 	 .help = "its memory (512M)"}, \
-	{.name = "also", .value = "RUNG", .repeats = true, .take = take_word, .field = FIELD(ladder.also), .takes = "NAME='COMMAND {}', or bwrap, crun or runc", \
-	 .help = "a rung besides: NAME='COMMAND {}', where {}\nstands for what is measured; or bwrap, crun or\nrunc, with --rootfs"}, \
+	{.name = "also", .value = "RUNG", .repeats = true, .take = take_word, .field = FIELD(ladder.also), .takes = "NAME='COMMAND {}', or bwrap, crun, runc or qemu", \
+	 .help = "a rung besides: NAME='COMMAND {}', where {}\nstands for what is measured; or bwrap, crun or\nrunc, with --rootfs; or qemu, as 'vm'"}, \
 	{.name = "allow-emulation", .take = options_take_flag, .field = FIELD(ladder.allow_emulation), \
 	 .help = "as of tinyvmm run"}
 

@@ -13,7 +13,7 @@ static void stack(FILE *out, const struct contrast_rung *rung, int calls_max)
 	page_put(out, "<section><h3>$s</h3><ol>", rung->name);
 	/* A kernel of its own is one layer as any other, and more than all others: it is drawn as such. */
 	for (unsigned i = 0; rung->layer[i]; i++)
-		page_put(out, rung->kind == RUNG_VM && i == 0 ? "<li class=\"v\">$s</li>" : "<li>$s</li>", rung->layer[i]);
+		page_put(out, rung_is_machine(rung->kind) && i == 0 ? "<li class=\"v\">$s</li>" : "<li>$s</li>", rung->layer[i]);
 	if (!rung->layer[0])
 		page_put(out, "<li class=\"n\">$s</li>", rung->kind == RUNG_FOREIGN ? "(its own means)" : "(nothing)");
 	page_put(out, "<li class=\"h\">the host’s kernel</li></ol>");

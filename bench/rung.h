@@ -19,8 +19,14 @@ enum rung_kind {
 	RUNG_CTR,	   /* a full container of root's */
 	RUNG_UNPRIVILEGED, /* the same in a user namespace */
 	RUNG_VM,	   /* a kernel of its own */
+	RUNG_QEMU,	   /* the same machine, but run by QEMU */
 	RUNG_FOREIGN,
 };
+
+static inline bool rung_is_machine(enum rung_kind kind)
+{
+	return kind == RUNG_VM || kind == RUNG_QEMU;
+}
 
 /* What machines and containers have. */
 enum ladder_network {
@@ -39,7 +45,7 @@ struct ladder_options {
 	const char *disk, *rootfs; /* the root image; one of them, or none: native alone */
 	const char *kernel, *modules;
 	const char *memory;	   /* of the machine, "512M" by default */
-	char **also;		   /* NULL-terminated: NAME=COMMAND {}, or bwrap, crun or runc; NULL: none */
+	char **also;		   /* NULL-terminated: NAME=COMMAND {}, or bwrap, crun, runc or qemu; NULL: none */
 	const char *const *only;   /* NULL-terminated names; NULL: all */
 	bool writable;		   /* writes go to the image itself; otherwise they are dropped */
 	enum ladder_network network;

@@ -164,7 +164,7 @@ _tinyvmm_ladder_value() {
 	--disk | -d | --kernel | -k | --json | --csv | --html) _tinyvmm_files ;;
 	--rootfs | --modules) _tinyvmm_directories ;;
 	--memory | -m) _tinyvmm_words "256M 512M 1G 2G 4G" ;;
-	--also) _tinyvmm_words "bwrap crun runc" ;;
+	--also) _tinyvmm_words "bwrap crun runc qemu" ;;
 	--log-level) _tinyvmm_words "error warn info debug" ;;
 	--rounds | --seed | --density | --timeout) ;;
 	*) return 1 ;;

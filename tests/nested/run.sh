@@ -55,7 +55,14 @@ case " $* " in
 	;;
 esac
 case " $* " in
-*/test_bench.sh* | *' test_bench.sh '*) ! crun=$(command -v crun) || programs+=(--program "$crun") ;;
+*/test_bench.sh* | *' test_bench.sh '*)
+	for program in crun "qemu-system-$arch"; do
+		! program=$(program_path "$program" 2>/dev/null) || programs+=(--program "$program")
+	done
+	for file in /usr/share/seabios/bios-microvm.bin /usr/share/qemu/{bios-microvm,linuxboot_dma,pvh}.bin; do
+		[ "$arch" != x86_64 ] || [ ! -e "$file" ] || files+=(--file "$file:$file")
+	done
+	;;
 esac
 # What trees are compared by: busybox's tell and know less
 case " $* " in

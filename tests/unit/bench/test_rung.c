@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -171,27 +172,44 @@ static void write_text(const char *path, const char *text, mode_t mode)
 	assert_int_equal(write_file_atomic(path, text, strlen(text), mode), 0);
 }
 
+/* A program of this name, before all others. */
+struct stand_in {
+	char dir[64], path[256], before[4096];
+};
+
+static void put_stand_in(struct stand_in *s, const char *name, const char *text)
+{
+	char search[4096];
+
+	snprintf(s->dir, sizeof(s->dir), "/tmp/tinyvmm-rung.XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	snprintf(s->path, sizeof(s->path), "%s/%s", s->dir, name);
+	write_text(s->path, text, 0755);
+	snprintf(s->before, sizeof(s->before), "%s", getenv("PATH"));
+	snprintf(search, sizeof(search), "%s:%.3000s", s->dir, s->before);
+	setenv("PATH", search, 1);
+}
+
+static void remove_stand_in(const struct stand_in *s)
+{
+	setenv("PATH", s->before, 1);
+	assert_int_equal(unlink(s->path) | rmdir(s->dir), 0);
+}
+
 /* A runtime of the OCI kind, as far as we ask one: its default configuration gets our command. */
 static void test_bundle(void **state)
 {
-	char dir[] = "/tmp/tinyvmm-rung.XXXXXX", path[128], before[4096];
 	/* Relative to where we are, not to the bundle. */
 	const struct ladder_options options = {.rootfs = "..", .memory = "512M", .also = ARGV("runc")};
+	struct stand_in stand_in;
 	char here[PATH_MAX];
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/runc", dir);
-	write_text(path,
+	put_stand_in(&stand_in, "runc",
 		   "#!/bin/sh\n"
 		   "if [ $1 = spec ]; then\n"
 		   "printf '{ \"terminal\": true, \"args\": [\\n \"sh\"\\n ], \"cwd\": \"/\" }' >config.json\n"
-		   "else\ncat \"$3/config.json\"; [ -d \"$3/rootfs/etc\" ]\nfi\n",
-		   0755);
-	snprintf(before, sizeof(before), "%s", getenv("PATH"));
-	char search[4096];
-	snprintf(search, sizeof(search), "%s:%.3000s", dir, before);
-	setenv("PATH", search, 1);
+		   "else\ncat \"$3/config.json\"; [ -d \"$3/rootfs/etc\" ]\nfi\n");
 	assert_non_null(getcwd(here, sizeof(here)));
 	assert_int_equal(chdir("/tmp"), 0);
 	struct ladder *ladder = made(&options);
@@ -210,9 +228,39 @@ static void test_bundle(void **state)
 	snprintf(bundle, sizeof(bundle), "%s", rung->bundle);
 	ladder_free(ladder);
 	assert_int_equal(access(bundle, F_OK), -1);
-	setenv("PATH", before, 1);
-	snprintf(path, sizeof(path), "%s/runc", dir);
-	assert_int_equal(unlink(path) | rmdir(dir), 0);
+	remove_stand_in(&stand_in);
+}
+
+/* It gets the machine that ours is, by the same words. */
+static void test_qemu(void **state)
+{
+	const struct ladder_options nothing = {.rootfs = "..", .memory = "512M", .also = ARGV("qemu")},
+				    options = {.disk = "a,b.img", .kernel = "bzImage", .memory = "1G", .also = ARGV("qemu"), .network = LADDER_USER_NETWORK};
+	struct stand_in stand_in;
+	struct utsname host;
+	char name[128], words[256];
+
+	(void)state;
+	struct ladder *ladder = made(&nothing);
+	assert_non_null(strstr(rung_of(ladder, "qemu")->skipped, "--kernel"));
+	ladder_free(ladder);
+	assert_int_equal(uname(&host), 0);
+	snprintf(name, sizeof(name), "qemu-system-%s", host.machine);
+	put_stand_in(&stand_in, name, "#!/bin/sh\n");
+	ladder = made(&options);
+	const struct rung *rung = rung_of(ladder, "qemu");
+	assert_null(rung->skipped);
+	assert_int_equal(rung->kind, RUNG_QEMU);
+	const char *line = line_of(rung, ARGV("--pids", "7"), ARGV("true"));
+	snprintf(words, sizeof(words), " qemu %s bzImage a,,b.img on 1G user /", name);
+	assert_non_null(strstr(line, words));
+	assert_non_null(strstr(line, " run --kernel bzImage --disk a,,b.img,cow --memory 1G --net user --dry-run --dump-initramfs /dev/fd/5 -- true"));
+	assert_null(strstr(line, "--pids"));
+	/* As a script it is whole, and without its comments. */
+	assert_string_equal(rung->args[1], "-c");
+	assert_true(!strchr(rung->args[2], '#') && strstr(rung->args[2], "exec 3<>") && strstr(rung->args[2], "done <&3\n"));
+	ladder_free(ladder);
+	remove_stand_in(&stand_in);
 }
 
 /* What fails is left out, with what it said. */
@@ -259,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_bundle),
+		cmocka_unit_test(test_qemu),
 		cmocka_unit_test(test_try),
 		cmocka_unit_test(test_probe),
 	};
