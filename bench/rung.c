@@ -16,27 +16,6 @@
 
 /* --- making ------------------------------------------------------------------------------------------------------------------------ */
 
-int rung_add_word(struct rung *rung, const char *word)
-{
-	if (rung->arg_count == RUNG_ARGS_MAX)
-		return -E2BIG;
-	rung->args[rung->arg_count] = strdup(word);
-	if (!rung->args[rung->arg_count])
-		return -ENOMEM;
-	rung->arg_count++;
-	return 0;
-}
-
-/* A NULL ends the list. */
-int rung_add_words(struct rung *rung, const char *const *words)
-{
-	int err = 0;
-
-	for (; !err && *words; words++)
-		err = rung_add_word(rung, *words);
-	return err;
-}
-
 static struct rung *add_rung(struct ladder *ladder, enum rung_kind kind, const char *name, size_t len)
 {
 	struct rung *rung = &ladder->rung[ladder->count];
@@ -59,65 +38,6 @@ static bool has_rung(const struct ladder *ladder, const char *name, size_t len)
 	return false;
 }
 
-int rung_skip(struct rung *rung, const char *why)
-{
-	if (!rung->skipped)
-		rung->skipped = strdup(why);
-	return rung->skipped ? 0 : -ENOMEM;
-}
-
-static int container_words(struct rung *rung, const char *self, const struct ladder_options *o)
-{
-	const char *isolation = rung->kind == RUNG_CHROOT ? "chroot" : rung->kind == RUNG_NAMESPACES ? "namespaces" : "full";
-	const char *words[] = {
-		self, "ctr", "run", o->disk ? "--disk" : "--rootfs", o->disk ? o->disk : o->rootfs, "--isolation", isolation, "--log-level", "error",
-		NULL,
-	};
-	static const char *const nets[] = {"none", "user", "veth,bridge=" LADDER_BRIDGE_NAME ",ip=" LADDER_BRIDGE_GUEST};
-	const char *net[] = {"--net", nets[o->network], NULL};
-	int err = rung_add_words(rung, words);
-
-	/* A chroot has the host's network. */
-	if (!err && rung->kind != RUNG_CHROOT)
-		err = rung_add_words(rung, net);
-	if (!err && rung->kind == RUNG_UNPRIVILEGED && !geteuid())
-		err = rung_add_word(rung, "--userns");
-	if (!err && o->writable)
-		err = rung_add_word(rung, "--keep");
-	return err;
-}
-
-char *rung_disk_text(char text[RUNG_DISK_BYTES], const char *path)
-{
-	size_t n = 0;
-
-	for (const char *c = path; *c && n < RUNG_DISK_BYTES - sizeof(",cow") - 1; c++) {
-		text[n++] = *c;
-		if (*c == ',')
-			text[n++] = ',';
-	}
-	text[n] = '\0';
-	return text;
-}
-
-int rung_machine_words(struct rung *rung, const char *self, const struct ladder_options *o)
-{
-	static const char *const nets[] = {"none", "user", "tap,ifname=" LADDER_TAP_NAME ",ip=" LADDER_BRIDGE_GUEST};
-	char disk[RUNG_DISK_BYTES];
-
-	rung_disk_text(disk, o->disk);
-	if (!o->writable)
-		strcat(disk, ",cow");
-	const char *words[] = {self, "run", "--kernel", o->kernel, "--disk", disk, "--memory", o->memory, "--net", nets[o->network], NULL};
-	const char *modules[] = {"--modules", o->modules, NULL};
-	int err = rung_add_words(rung, words);
-	if (!err && o->modules)
-		err = rung_add_words(rung, modules);
-	if (!err && o->allow_emulation)
-		err = rung_add_word(rung, "--allow-emulation");
-	return err;
-}
-
 static int fill_own(struct rung *rung, const char *self, const struct ladder_options *o)
 {
 	bool root = !geteuid();
@@ -132,10 +52,8 @@ static int fill_own(struct rung *rung, const char *self, const struct ladder_opt
 		return rung_skip(rung, "it needs a root image (--disk FILE or --rootfs DIR)");
 	if (!root && (rung->kind == RUNG_CHROOT || rung->kind == RUNG_CTR))
 		return rung_skip(rung, "it takes root");
-	return container_words(rung, self, o);
+	return rung_container_words(rung, self, o);
 }
-
-/* --- the whole ------------------------------------------------------------------------------------------------------------------------- */
 
 static bool good_name(const char *name, size_t len)
 {
@@ -162,6 +80,8 @@ static int add_foreign(struct ladder *ladder, const char *self, const char *text
 	}
 	return foreign_fill(rung, self, equals ? equals + 1 : NULL, o);
 }
+
+/* --- the whole ------------------------------------------------------------------------------------------------------------------------- */
 
 static int check_only(const struct ladder *ladder, const char *const *only)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What rung.c has from rung_foreign.c, and that one from it. */
+/* What rung.c has from rung_foreign.c, and both from rung_words.c. */
 #ifndef BENCH_RUNG_IMPL_H
 #define BENCH_RUNG_IMPL_H
 
@@ -17,7 +17,8 @@ int rung_skip(struct rung *rung, const char *why);
 char *rung_disk_text(char text[RUNG_DISK_BYTES], const char *path);
 /* What such a one can't do without. */
 #define RUNG_MACHINE_NEEDS "it needs a root image (--disk FILE) and a kernel (--kernel FILE)"
-/* The command line of a machine of ours, up to where more options and the command go. */
+/* The command lines of a container and a machine of ours, up to where more options and the command go. */
+int rung_container_words(struct rung *rung, const char *self, const struct ladder_options *o);
 int rung_machine_words(struct rung *rung, const char *self, const struct ladder_options *o);
 
 /* Peers that can be named without a command line: the programs that they are by, and whether one is there. */
