@@ -7,7 +7,7 @@ root=$(disk root)
 modprobe -q -a overlay loop tun 2>/dev/null
 
 began=$SECONDS status=0
-timeout 900 "$TINYVMM" bench --quick --kernel "$KERNEL" --modules "$MODULES" --disk "$root" --memory 256M --only native,chroot,namespaces,ctr,vm,start,latency,memory \
+timeout 900 "$TINYVMM" bench --quick --rounds 3 --kernel "$KERNEL" --modules "$MODULES" --disk "$root" --memory 256M --only native,chroot,namespaces,ctr,vm,start,latency,memory \
 	--json "$test_dir/report.json" --csv "$test_dir/samples" --html "$test_dir/page.html" >"$test_dir/stdout" 2>"$test_dir/stderr" </dev/null || status=$?
 ended "bench --quick" 0
 echo "# it took $((SECONDS - began)) s"
