@@ -4,7 +4,7 @@
 # run.sh [PART...]: the tests of `make check`; PARTs are static, unit, fuzz, scripts, nested, nested-aarch64 (default: all).
 #
 # Builds what each part needs. Every test is one result line; at the end failures are repeated, skips explained, and the last line is
-# "N passed, N failed, N skipped". Logs stay in build/check/. FUZZ_SECONDS (10) is the time of each fuzz target.
+# "N passed, N failed, N skipped". Logs stay in build/check/. FUZZ_SECONDS (5) is the time of each fuzz target.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=scripts/lib.sh
@@ -120,9 +120,9 @@ fixed_addresses=()
 ! setarch -R true 2>/dev/null || fixed_addresses=(setarch -R)
 
 fuzz_smoke() {
-	part "fuzz targets, ${FUZZ_SECONDS:-10} s each"
+	part "fuzz targets, ${FUZZ_SECONDS:-5} s each"
 	build "fuzz targets" CC=clang SAN=fuzzer-no-link,address,undefined fuzz-targets || return
-	"${fixed_addresses[@]}" tests/fuzz/run.sh "$build-clang-fuzzer-no-link-address-undefined/tests/fuzz" "${FUZZ_SECONDS:-10}" 2>&1 |
+	"${fixed_addresses[@]}" tests/fuzz/run.sh "$build-clang-fuzzer-no-link-address-undefined/tests/fuzz" "${FUZZ_SECONDS:-5}" 2>&1 |
 		record
 }
 

@@ -42,14 +42,14 @@ tests-ctr: $(TESTS_CTR)
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, libFuzzer with address and undefined-behaviour sanitizers, seeds in tests/fuzz/seeds/NAME/.
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_TARGETS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
-FUZZ_SECONDS ?= 10
+FUZZ_SECONDS ?= 5
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FAKES) $(BUILD)/libtinyvmm.a
 	$(Q)echo "  LINK  $@"; $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(FAKES) $(BUILD)/libtinyvmm.a $(LIBS)
 
 .PHONY: fuzz-targets fuzz-smoke fuzz
 fuzz-targets: $(FUZZ_TARGETS)
-fuzz-smoke: ## each fuzz target for FUZZ_SECONDS (10), two at a time
+fuzz-smoke: ## each fuzz target for FUZZ_SECONDS (5), two at a time
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined fuzz-targets
 	@tests/fuzz/run.sh build/$(ARCH)-clang-fuzzer-no-link-address-undefined/tests/fuzz $(FUZZ_SECONDS)
 fuzz: ## each fuzz target for ten minutes

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What a disk stands on: a block device, one image for two machines at once, and a host's disk that is full.
+# guests: 9
 . "$(dirname "$0")/lib.sh"
 root=$(disk root)
 blocks=$(stat -c %b "$root")

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The whole ladder, machine and all, as `tinyvmm bench --quick` measures it.
-# guests: 13
+# guests: 18
 . "$(dirname "$0")/lib.sh"
 root=$(disk root)
 modprobe -q -a overlay loop tun 2>/dev/null

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `-- COMMAND`: its input, output, error and status are tinyvmm's own.
+# guests: 12
 . "$(dirname "$0")/lib.sh"
 root=$(disk root)
 with_root=(--disk "$root,cow")

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The machine's console: a shell through a pipe, on a terminal, and on the serial port.
+# guests: 10
 . "$(dirname "$0")/lib.sh"
 root=$(disk root)
 

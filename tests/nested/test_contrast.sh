@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `tinyvmm contrast` on the whole ladder, the machine too, gives the matrix of docs/contrast.md.
-# guests: 6
+# guests: 10
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/contrast.sh
 . "$here/../contrast.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Disks: what the guest wrote is what the host reads, and the other way round.
+# guests: 10
 . "$(dirname "$0")/lib.sh"
 root=$(disk root)
 truncate -s 64M "$test_dir/a.img"

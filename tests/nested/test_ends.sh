@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Each way in which a machine ends has a status of its own (vmm/config.h, enum exit_status).
+# guests: 9
 . "$(dirname "$0")/lib.sh"
 root=$(disk root)
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The user network: DHCP, names, data in and out with checksums, a forwarded port.
+# guests: 9
 . "$(dirname "$0")/lib.sh"
 root=$(disk root)
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # README.md's ten examples, run as they are printed there: the commands are taken from the file.
+# guests: 12
 . "$(dirname "$0")/lib.sh"
 source=$(cd "$here/../.." && pwd)
 
