@@ -276,5 +276,4 @@ device_cases() {
 	full_disk
 	console_cases
 	net_cases
-	attack_cases
 }

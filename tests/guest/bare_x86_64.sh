@@ -61,5 +61,6 @@ arch_cases() {
 	refused_cases
 	held_by_other
 	device_cases
+	attack_cases
 	shared_lines
 }
