@@ -104,6 +104,9 @@ $(BUILD)/bench/page_html.o: $(BUILD)/bench/page.css.gz
 $(BUILD)/bench/rung_foreign.o: $(BUILD)/bench/qemu.sh.gz
 $(BUILD)/bench/%.gz: bench/%
 	@mkdir -p $(@D)
+	$(Q)gzip -9n <$< >$@
+$(BUILD)/bench/%.sh.gz: bench/%.sh
+	@mkdir -p $(@D)
 	$(Q)sed '/^#/d' $< | gzip -9n >$@
 $(BUILD)/%.gz: $(BUILD)/%
 	$(Q)gzip -9n <$< >$@
