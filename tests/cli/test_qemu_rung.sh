@@ -26,12 +26,15 @@ control() { read -r answer <"$control.in"; [ "$answer" = taken ] && printf "%s\n
 printf "%s\n" "$@" >"${0%/*}/../arguments"
 '
 
-# rung NAME NETDEV WORD...: the script as the program carries it.
+# As the program carries it
+script=$(sed '/^#/d' bench/qemu.sh)
+
+# rung NETDEV WORD...: runs it on the stand-ins.
 rung() {
 	local netdev=$1
 	shift
 	status=0
-	output=$(echo input | timeout 60 sh -c "$(sed '/^#/d' bench/qemu.sh)" qemu "$program" bzImage a,,b.img on 256M "$netdev" "$vmm" "$@" 2>"$test_dir/stderr") || status=$?
+	output=$(echo input | timeout 60 sh -c "$script" qemu "$program" bzImage a,,b.img on 256M "$netdev" "$vmm" "$@" 2>"$test_dir/stderr") || status=$?
 }
 # came NAME STATUS OUTPUT ERRORS
 came() {
@@ -67,7 +70,7 @@ rung '' broken
 came "tinyvmm refuses" 2 '' 'broken kernel'
 
 stand_in qemu-system-x86_64 'echo $$ >"${0%/*}/../pid"; exec sleep 1000'
-timeout 60 sh -c "$(sed '/^#/d' bench/qemu.sh)" qemu "$program" bzImage a.img on 256M '' "$vmm" run &
+timeout 60 sh -c "$script" qemu "$program" bzImage a.img on 256M '' "$vmm" run &
 shell=$!
 wait_until 30 test -s "$test_dir/pid"
 # timeout hands it on

@@ -70,9 +70,12 @@ other_gics() {
 	done
 }
 
+# It has no time for what the other boards show as well.
+on_raspberry_pi_3() { grep -q 'Raspberry Pi 3' /proc/device-tree/model 2>/dev/null; }
+
 # On a Raspberry Pi 3 what differs there
 board_cases() {
-	if grep -q 'Raspberry Pi 3' /proc/device-tree/model 2>/dev/null; then
+	if on_raspberry_pi_3; then
 		case_disk "blk" "test=blk serial=bare-1 queues=1" ",serial=bare-1"
 		console_cases
 		net_cases
@@ -99,6 +102,6 @@ arch_cases() {
 		aarch64_end_cases
 		board_cases
 	done
-	# What a driver does to a device is the same behind each of them; a Raspberry Pi 3 has no time for it
-	grep -q 'Raspberry Pi 3' /proc/device-tree/model 2>/dev/null || attack_cases
+	# What a driver does to a device is the same behind each of them
+	on_raspberry_pi_3 || attack_cases
 }
